@@ -1,0 +1,150 @@
+/*
+ * backup.h - what a backup is: bytes in one or more stores, and a manifest, published last.
+ *
+ *     backup_take()     dump -> chunks -> zstd frames -> SHA-256 -> tar -> every store at once
+ *     backup_read()     every stored byte read again, frames and digests checked, the dump parsed to its end
+ *     backup_restore()  the same bytes into pg_restore
+ *
+ * Without a manifest it is not a backup and is never listed.  This room knows neither revisions
+ * nor fingerprints: what the manifest says of them comes from the caller and goes back to it.
+ * Formats: design.md section 5, docs/formats.md.
+ */
+#ifndef BACKUP_BACKUP_H
+#define BACKUP_BACKUP_H
+
+#include "base/conninfo.h"
+#include "base/err.h"
+#include "base/hash.h"
+#include "base/json.h"
+#include "base/progress.h"
+#include "base/strv.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define MANIFEST_FORMAT 1
+
+/* ------------------------------------------------------------------ stores */
+
+/* One [store NAME] of the configuration; keys beyond type are the store's own business. */
+struct store_config {
+	const char *name, *type;            /* type: "file" */
+	const char *const *keys, *const *values; /* the section's other keys, n of them */
+	size_t n;
+};
+
+struct store;  /* one opened store */
+struct stores { struct store **v; size_t n; };
+
+/* ERR_USAGE for an unknown type or key; nothing is touched. */
+MUST_CHECK bool stores_open(const struct store_config *configs, size_t n, struct stores *out, struct err *err);
+void stores_close(struct stores *s);
+#define cleanup_stores __attribute__((cleanup(stores_close)))
+/* Free bytes of a store; *known false where nobody can say (S3).  For the gate. */
+MUST_CHECK bool store_free_bytes(const struct store *s, bool *known, int64_t *bytes, struct err *err);
+const char *store_name(const struct store *s);
+/* Writes, reads back and removes a small probe object: for doctor and the gates.  ERR_BACKUP. */
+MUST_CHECK bool store_check(struct store *s, struct err *err);
+
+/* ------------------------------------------------------------------ the dump programs */
+
+/* The directory that has pg_dump, pg_restore and pg_dumpall of that major (server_version / 10000): `configured`
+ * when given, else /usr/lib/postgresql/<major>/bin and the like, else PATH.  ERR_REFUSED when none has. */
+MUST_CHECK bool dump_tools_find(int major, const char *configured, char **bin_dir, struct err *err);
+
+/* ------------------------------------------------------------------ taking */
+
+struct backup_extra { /* a small member of the tar beside the dump, given as bytes: settings.json */
+	const char *name;
+	const void *data;
+	size_t len;
+};
+
+struct backup_request {
+	const struct conninfo *source;
+	const char *bin_dir;      /* dump_tools_find() */
+	const char *snapshot;     /* exported and held by the caller, NULL: pg_dump takes its own */
+	const char *private_dir;  /* for the password file; 0700 */
+	const char *database, *system_identifier; /* folder names */
+	const struct strv *heads; /* for the folder's name and the manifest */
+	const char *engine;       /* "dump" */
+	int level, threads;       /* zstd level; 0 threads: as many as there are processors */
+	const struct backup_extra *extras;
+	size_t n_extras;
+	const struct strv *exclude_table_data; /* patterns for pg_dump --exclude-table-data */
+	/* Members of the manifest that only the caller knows (fingerprint, LSN, settings' digests ...); merged in.  Borrowed. */
+	const json_t *facts;
+	bool pinned;
+	const char *pin_reason; /* run id */
+	const struct progress *progress;
+	int64_t expected_bytes;   /* for the progress bar: pg_database_size() */
+	int stores_required;      /* 0: all */
+};
+
+struct manifest; /* parsed and checked */
+
+/*
+ * Takes a backup into every store.  On false nothing is listed, and what was written is removed.
+ * ERR_BACKUP for whatever fails (pg_dump's exit and its last words, a full disk), ERR_CANCELLED.
+ */
+MUST_CHECK bool backup_take(const struct backup_request *request, const struct stores *stores,
+                            struct manifest **out, struct err *err);
+
+/* ------------------------------------------------------------------ manifests and the catalog of backups */
+
+void manifest_free(struct manifest *m);
+static inline void cleanup_manifest_(struct manifest **m) { manifest_free(*m); }
+#define cleanup_manifest __attribute__((cleanup(cleanup_manifest_)))
+
+const char *manifest_id(const struct manifest *m);
+const json_t *manifest_json(const struct manifest *m);     /* whole, borrowed */
+const char *manifest_str(const struct manifest *m, const char *key); /* a top-level string, NULL when absent */
+/* "schema.table" (quoted as SQL needs) -> rows in the dump's snapshot; a JSON object, borrowed. */
+const json_t *manifest_rows(const struct manifest *m);
+int64_t manifest_bytes(const struct manifest *m);          /* stored */
+bool manifest_is_pinned(const struct manifest *m);
+bool manifest_is_verified(const struct manifest *m);
+
+struct backup_entry {
+	struct manifest *manifest;
+	struct strv stores; /* names of those that have it */
+};
+struct backup_list {
+	struct backup_entry *v; /* newest first */
+	size_t n;
+	struct strv warnings;   /* stores that could not be read, manifests that are damaged */
+};
+MUST_CHECK bool backup_list_read(const struct stores *stores, struct backup_list *out, struct err *err);
+void backup_list_clear(struct backup_list *l);
+#define cleanup_backup_list __attribute__((cleanup(backup_list_clear)))
+/* By id or unique prefix.  Borrowed.  ERR_BACKUP when there is none. */
+MUST_CHECK bool backup_list_find(const struct backup_list *l, const char *id, const struct backup_entry **out, struct err *err);
+
+/* Facts that change after publication (verified, pinned) are rewritten in every store that has the backup, atomically. */
+MUST_CHECK bool backup_mark_verified(const struct stores *stores, const char *id, const char *how, struct err *err);
+MUST_CHECK bool backup_set_pin(const struct stores *stores, const char *id, bool pinned, const char *reason, struct err *err);
+
+/* ------------------------------------------------------------------ reading back, restoring */
+
+/* Reads all of a backup in one store again: the tar's members against the manifest (names, sizes, SHA-256,
+ * order), every zstd frame, and the archive parsed to its end by pg_restore.  ERR_CORRUPT says which member. */
+MUST_CHECK bool backup_read(struct store *store, const struct manifest *m, const char *bin_dir,
+                            const struct progress *progress, struct err *err);
+
+struct restore_request {
+	const struct conninfo *target; /* an empty database, made by the caller */
+	const char *bin_dir, *private_dir;
+	bool schema_only;
+	const char *role;              /* pg_restore --role, NULL for none */
+	const struct progress *progress;
+};
+/* pg_restore --exit-on-error into the target from the first store that has it whole; every byte's digest is
+ * checked on the way.  ERR_CORRUPT for the backup, ERR_PROC for pg_restore with its last words. */
+MUST_CHECK bool backup_restore(const struct stores *stores, const struct manifest *m,
+                               const struct restore_request *request, struct err *err);
+
+/* A small member by name ("settings.json", "roles.sql"), checked against the manifest; the caller frees *data. */
+MUST_CHECK bool backup_member(const struct stores *stores, const struct manifest *m, const char *name,
+                              char **data, size_t *len, struct err *err);
+
+#endif

@@ -1,0 +1,20 @@
+/*
+ * cancel.h - the only signal handlers of the program.
+ *
+ * SIGINT, SIGTERM and SIGHUP count up a number; SIGPIPE is ignored.  Whoever waits
+ * (db, proc, clock_sleep_ms) looks at the number and gives up with ERR_CANCELLED.
+ * The way back must not be cancelled by the signal that started it: it runs between
+ * cancel_hold() and cancel_release(), where only a further signal counts.
+ */
+#ifndef BASE_CANCEL_H
+#define BASE_CANCEL_H
+
+#include <stdbool.h>
+
+void cancel_install(void);
+bool cancel_requested(void); /* a signal came that is not held */
+int cancel_signal(void);     /* the last signal's number, 0 for none */
+int cancel_count(void);      /* signals so far */
+void cancel_hold(void);      /* all signals so far are dealt with; the next one counts */
+
+#endif

@@ -1,0 +1,88 @@
+/*
+ * db.h - one connection to PostgreSQL; the only file that includes libpq-fe.h is db.c
+ * (and conninfo.c, which parses with it).
+ *
+ * Calls wait on the socket with poll, so that a cancel request (base/cancel.h) reaches the
+ * server: PQcancel is sent, the answer is read to its end, ERR_CANCELLED is returned.
+ * Text results only; rows belong to the caller.  Errors of the server carry SQLSTATE, the
+ * message with DETAIL, and its HINT; a lost connection is ERR_DB with sqlstate "08006".
+ */
+#ifndef BASE_DB_H
+#define BASE_DB_H
+
+#include "base/conninfo.h"
+#include "base/err.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct db;
+struct rows;
+
+/* Connects.  connect_timeout 10 s unless the URL says otherwise; keepalives on; client_encoding
+ * UTF8; application_name as given.  A pooler that answers with another backend's pid is
+ * ERR_REFUSED (PQbackendPID against pg_backend_pid(); proof.md section 6). */
+MUST_CHECK bool db_open(const struct conninfo *ci, const char *application_name, struct db **out,
+                        struct err *err);
+void db_close(struct db *db); /* NULL is fine; an open transaction is rolled back by the server */
+
+/* One simple-query message of any number of statements; results are dropped. */
+MUST_CHECK bool db_run(struct db *db, const char *sql, struct err *err);
+/* db_run() of sql_fmt(); see base/sql.h for the conversions. */
+MUST_CHECK bool db_runf(struct db *db, struct err *err, const char *fmt, ...);
+
+/*
+ * One simple-query message; each statement's result is handed to on_result in order (rows of a
+ * SELECT, 0 columns otherwise).  A false from on_result is remembered; the rest of the message is
+ * still read (the server has executed it), then false is returned.
+ * *statement (may be NULL) counts the results seen, so that an error can be placed.
+ */
+typedef bool db_on_result(void *ctx, size_t index, const char *tag, const struct rows *rows, struct err *err);
+MUST_CHECK bool db_script(struct db *db, const char *sql, db_on_result *on_result, void *ctx, struct err *err);
+
+/* One statement with parameters $1.. (NULL elements are SQL NULL), rows expected. */
+#define DB_ARGS(...) (const char *const[]){ __VA_ARGS__ }, sizeof((const char *const[]){ __VA_ARGS__ }) / sizeof(char *)
+#define DB_NO_ARGS NULL, 0
+MUST_CHECK bool db_query(struct db *db, const char *sql, const char *const *args, size_t n_args,
+                         struct rows **out, struct err *err);
+/* As db_query(), for exactly one row and column.  *out is the caller's, NULL for SQL NULL. */
+MUST_CHECK bool db_value(struct db *db, const char *sql, const char *const *args, size_t n_args,
+                         char **out, struct err *err);
+MUST_CHECK bool db_int(struct db *db, const char *sql, const char *const *args, size_t n_args,
+                       int64_t *out, struct err *err);
+
+/* Single statements without parameters, sent in libpq's pipeline mode: one round trip for all.
+ * rows[i] (an array of n, filled with NULL first) belong to the caller; the first error stops the rest. */
+MUST_CHECK bool db_pipeline(struct db *db, const char *const *sql, size_t n, struct rows **rows, struct err *err);
+
+/* COPY ... TO STDOUT, handed on as it comes; COPY ... FROM STDIN, from memory. */
+typedef bool db_on_data(void *ctx, const char *data, size_t len, struct err *err);
+MUST_CHECK bool db_copy_out(struct db *db, const char *sql, db_on_data *on_data, void *ctx, struct err *err);
+MUST_CHECK bool db_copy_in(struct db *db, const char *sql, const char *data, size_t len, struct err *err);
+
+int db_pid(const struct db *db);            /* the backend's, as the server said at login */
+int db_server_version(const struct db *db); /* 150020 */
+bool db_is_lost(const struct db *db);       /* the connection is gone: what became of the last statement is unknown */
+/* Libpq's view: 'I' idle, 'T' in a transaction, 'E' in a failed one, '?' lost. */
+char db_tx_status(const struct db *db);
+const char *db_tag(const struct db *db);    /* command tag of the last statement ("COMMIT", "ROLLBACK", "UPDATE 1") */
+int db_error_position(const struct db *db); /* 1-based character of the last error in its message's text, 0 for none */
+/* NOTICE, WARNING ... : severity and text; NULL drops them (the default). */
+void db_on_notice(struct db *db, void (*notice)(void *ctx, const char *severity, const char *text), void *ctx);
+/* A deadline for every further call in milliseconds, 0 for none: then cancel and ERR_CANCELLED. */
+void db_set_deadline(struct db *db, int64_t deadline_ms);
+
+size_t rows_count(const struct rows *r);
+size_t rows_columns(const struct rows *r);
+const char *rows_get(const struct rows *r, size_t row, size_t column); /* NULL for SQL NULL; borrowed */
+const char *rows_name(const struct rows *r, size_t column);
+bool rows_is_bool(const struct rows *r, size_t column); /* the column's type is boolean (OID 16) */
+int64_t rows_int(const struct rows *r, size_t row, size_t column); /* 0 for NULL; aborts on what is no number */
+void rows_free(struct rows *r);
+
+static inline void cleanup_db_(struct db **db) { db_close(*db); }
+static inline void cleanup_rows_(struct rows **r) { rows_free(*r); }
+#define cleanup_db   __attribute__((cleanup(cleanup_db_)))
+#define cleanup_rows __attribute__((cleanup(cleanup_rows_)))
+
+#endif

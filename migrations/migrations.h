@@ -1,0 +1,243 @@
+/*
+ * migrations.h - what a revision is: files -> graph -> plan -> execution, and the ledger
+ * in the database that says what was applied.
+ *
+ *     graph_load()      a folder of revision files, checked as a whole
+ *     ledger_open()     what the database says of itself
+ *     plan_make()       the steps from where it is to where it shall be
+ *     exec_unit()       one transaction: timeouts, section, verify, ledger rows, COMMIT
+ *
+ * The model is Alembic's: several heads, merges, depends-on, branch labels, its addressing
+ * grammar and its version table.  Source: alembic/script/revision.py and
+ * alembic/runtime/migration.py of Alembic 1.8 (design.md section 4, field_notes A2).
+ */
+#ifndef MIGRATIONS_MIGRATIONS_H
+#define MIGRATIONS_MIGRATIONS_H
+
+#include "base/buf.h"
+#include "base/db.h"
+#include "base/err.h"
+#include "base/hash.h"
+#include "base/strv.h"
+
+#include <stdint.h>
+#include <stdio.h>
+
+/* ------------------------------------------------------------------ revisions */
+
+enum direction { DIRECTION_UP, DIRECTION_DOWN };
+
+/* A section's text as it stands in the file, LF-normalised, with the options of its marker's line. */
+struct section {
+	bool present;
+	const char *text; /* "" when absent or empty */
+	int line;         /* 1-based line of the file where text begins */
+	bool transaction; /* false: transaction=off */
+	int64_t lock_timeout_ms, statement_timeout_ms; /* -1: the configuration's */
+	const char *irreversible; /* the reason, or NULL */
+	char sha256[SHA256_HEX];  /* of text */
+};
+
+struct revision {
+	const char *id, *message, *created, *path; /* path: as it was opened; NULL when it came from the ledger */
+	struct strv parents, depends_on, labels;
+	struct section upgrade, verify, downgrade;
+};
+
+/* Everything below one migrations folder; owns its revisions. */
+struct graph;
+
+/* Reads <folder>/versions/[*].sql.  ERR_USAGE with file and line for a broken file, a duplicate id, a
+ * missing parent, a cycle.  A folder without revisions is an empty graph; no folder is ERR_USAGE. */
+MUST_CHECK bool graph_load(const char *folder, struct graph **out, struct err *err);
+void graph_free(struct graph *g);
+static inline void cleanup_graph_(struct graph **g) { graph_free(*g); }
+#define cleanup_graph __attribute__((cleanup(cleanup_graph_)))
+
+size_t graph_count(const struct graph *g);
+/* Parents before children; among equals by the files' names. */
+const struct revision *graph_at(const struct graph *g, size_t i);
+/* By whole id, or NULL. */
+const struct revision *graph_get(const struct graph *g, const char *id);
+/* By id, unique prefix, or any word of the grammar that names one revision (head, LABEL@head ...). */
+MUST_CHECK bool graph_find(const struct graph *g, const struct strv *current, const char *word,
+                           const struct revision **out, struct err *err);
+void graph_heads(const struct graph *g, struct strv *out);  /* that no other names as its parent */
+bool graph_is_head(const struct graph *g, const char *id);
+bool graph_is_branch_point(const struct graph *g, const char *id);
+/* All ids that are ancestors (depends-on included) of the heads given, or those heads themselves: what is applied. */
+void graph_applied(const struct graph *g, const struct strv *heads, struct strv *out);
+/* Ids of a history range A:B (either side may be empty), newest first, as `history -r`. */
+MUST_CHECK bool graph_range(const struct graph *g, const struct strv *current, const char *range,
+                            struct strv *out, struct err *err);
+
+/* ------------------------------------------------------------------ plans */
+
+/* One revision in one direction, with the version table's rows before and after it. */
+struct step {
+	const struct revision *revision; /* borrowed from the graph */
+	enum direction direction;
+	struct strv heads_before, heads_after;
+};
+
+struct plan {
+	struct step *steps;
+	size_t n;
+	struct strv from, to; /* heads before the first and after the last step */
+};
+
+/*
+ * From the heads in `current` towards `target` in Alembic's grammar.
+ * ERR_REFUSED: several heads where one was asked for, no downgrade section on the way (the
+ * message names all of them), a head that no file knows.  ERR_USAGE: a target that is none.
+ * Nothing to do is a plan of no steps.
+ */
+MUST_CHECK bool plan_make(const struct graph *g, const struct strv *current, const char *target,
+                          enum direction direction, struct plan **out, struct err *err);
+/* The way back from `to` to `from` of a plan that ran up to its step `done` (exclusive); ERR_REFUSED where a
+ * downgrade is missing or irreversible. */
+MUST_CHECK bool plan_reverse(const struct plan *p, size_t done, struct plan **out, struct err *err);
+void plan_free(struct plan *p);
+static inline void cleanup_plan_(struct plan **p) { plan_free(*p); }
+#define cleanup_plan __attribute__((cleanup(cleanup_plan_)))
+
+/* The whole plan as one SQL script, the version table's statements included (--sql); needs no database. */
+MUST_CHECK bool plan_print_sql(const struct plan *p, const char *version_table, FILE *out, struct err *err);
+
+/* ------------------------------------------------------------------ the ledger */
+
+/* Names of the version table; schema NULL: the first of search_path that exists. */
+struct ledger_names {
+	const char *schema, *table;
+};
+
+struct ledger; /* where the tables are and what they said when last read */
+
+struct history_row {
+	int64_t number;
+	const char *run, *revision, *outcome; /* outcome: done | stamped | repaired | restored */
+	enum direction direction;
+	const char *section_sha256, *downgrade_text, *upgrade_text;
+	const char *who, *host, *tool_version, *started_at, *finished_at, *reason;
+};
+
+/* Reads only; a database without any ledger is one with no heads. */
+MUST_CHECK bool ledger_open(struct db *db, const struct ledger_names *names, struct ledger **out, struct err *err);
+void ledger_free(struct ledger *l);
+static inline void cleanup_ledger_(struct ledger **l) { ledger_free(*l); }
+#define cleanup_ledger __attribute__((cleanup(cleanup_ledger_)))
+
+const struct strv *ledger_heads(const struct ledger *l); /* sorted */
+const char *ledger_table(const struct ledger *l);        /* quoted and qualified */
+bool ledger_exists(const struct ledger *l);              /* the version table is there */
+MUST_CHECK bool ledger_read(struct ledger *l, struct db *db, struct err *err); /* again, under the lock */
+/* Creates the version table and the ripcord schema with history where they are missing; idempotent. */
+MUST_CHECK bool ledger_create(struct ledger *l, struct db *db, struct err *err);
+
+/* Applied rows, newest first; the rows live as long as the ledger. */
+size_t ledger_history_count(const struct ledger *l);
+const struct history_row *ledger_history(const struct ledger *l, size_t i);
+/* SHA-256 of the newest history row, which chains all before it; "" for none. */
+const char *ledger_chain_tip(const struct ledger *l);
+
+/* Adds to the graph the applied revisions that this checkout does not have, from the history. */
+MUST_CHECK bool ledger_complete_graph(const struct ledger *l, struct graph *g, struct err *err);
+
+/* Applied revisions whose file is another now: ERR_REFUSED naming each, with a diff in *diff (may be NULL). */
+MUST_CHECK bool ledger_check_files(const struct ledger *l, const struct graph *g, struct buf *diff, struct err *err);
+
+/* What every row of the history says of the program that wrote it. */
+struct actor {
+	const char *run;          /* run id, or "" for stamp and repair outside a run */
+	const char *who, *host, *tool_version;
+};
+
+/* `repair`: accepts the file of an applied revision as it is now; the reason is kept. */
+MUST_CHECK bool ledger_repair(struct ledger *l, struct db *db, const struct revision *rev, const struct actor *actor,
+                              const char *reason, struct err *err);
+/* `stamp`: sets the heads without running anything; purge empties the version table first. */
+MUST_CHECK bool ledger_stamp(struct ledger *l, struct db *db, const struct graph *g, const struct strv *heads, bool purge,
+                             const struct actor *actor, struct err *err);
+/* Tells a restored database of the failed run: a row `restored` with `reason`. */
+MUST_CHECK bool ledger_note(struct ledger *l, struct db *db, const struct actor *actor, const char *revision,
+                            const char *outcome, const char *reason, struct err *err);
+
+/* ------------------------------------------------------------------ execution */
+
+/*
+ * Questions that the guard asks inside a unit's transaction (proof.md section 1 and 6).
+ * at_begin is sent as the transaction's first statement in the same message as the section;
+ * it must fail on the server by itself when the unit must not run.  at_end is the last
+ * before COMMIT, after SET CONSTRAINTS ALL IMMEDIATE, verify and ledger rows.
+ */
+enum probe_point { PROBE_BEGIN, PROBE_END };
+struct probe {
+	const char *at_begin, *at_end; /* one SELECT each, or NULL */
+	/* false: the transaction is rolled back and err returned */
+	bool (*answered)(void *ctx, enum probe_point at, const struct rows *rows, struct err *err);
+	/* A unit was rolled back after its section had run: at_end is asked before ROLLBACK so that
+	 * the aborted work is counted (proof.md section 1: aborted work counts too).  May be NULL. */
+	bool (*aborted)(void *ctx, const struct rows *rows, struct err *err);
+	void *ctx;
+};
+
+/* For the journal: statements of transaction=off sections, before and after each. */
+struct statement_watch {
+	bool (*before)(void *ctx, const struct step *step, size_t index, const char *text, struct err *err);
+	bool (*after)(void *ctx, const struct step *step, size_t index, struct err *err);
+	void *ctx;
+};
+
+struct exec_settings {
+	const char *role;             /* SET ROLE for each revision; NULL or "" for none */
+	int64_t lock_timeout_ms;      /* per attempt */
+	int64_t lock_budget_ms;       /* for all attempts of a unit */
+	int64_t statement_timeout_ms; /* 0: none */
+	struct actor actor;
+	const struct probe *probe;           /* may be NULL */
+	const struct statement_watch *watch; /* may be NULL */
+	void (*waiting)(void *ctx, const struct step *step, int attempt, const struct err *why); /* a retry; may be NULL */
+	void *ctx;
+};
+
+struct exec_report {
+	const char *phase; /* "upgrade" | "verify" | "downgrade" | "ledger" | "commit": where it failed */
+	size_t failed_step;       /* index into the unit's steps */
+	int attempts;
+	int64_t elapsed_ms;
+	bool commit_unknown;      /* the connection was lost between COMMIT and its answer */
+	bool left_partial;        /* a transaction=off section failed with statements done */
+	char xid[24];             /* pg_current_xact_id() of the unit, "" when it took none */
+};
+
+/*
+ * Runs n steps as one unit: in one transaction when all of them are transactional (n is 1
+ * except with transaction = whole), else the one transaction=off step.  Afterwards the version
+ * table has heads_after of the last step, or, on false, heads_before of the first, unless the
+ * report says otherwise.  55P03 and 40P01 are retried within the budget when transactional.
+ * ERR_USAGE, before anything is sent, for transaction control inside a transactional section and
+ * unknown psql meta-commands; ERR_DB with file, line and SQLSTATE for what the server refused;
+ * ERR_REFUSED for a verify that failed.
+ */
+MUST_CHECK bool exec_unit(struct db *db, struct ledger *l, const struct step *steps, size_t n,
+                          const struct exec_settings *settings, struct exec_report *report, struct err *err);
+
+/* Checks without a server what exec_unit() would refuse before sending: for plans and `check`. */
+MUST_CHECK bool exec_check(const struct revision *rev, struct err *err);
+
+/* ------------------------------------------------------------------ writing revisions */
+
+struct revision_draft {
+	const char *id;      /* NULL: 12 random hex digits */
+	const char *message;
+	struct strv parents, depends_on, labels;
+	const char *upgrade, *downgrade, *verify; /* bodies, NULL for the template's */
+};
+
+/* Fills <folder>/revision.sql.template (or the built-in one) and writes versions/<time>_<id>_<slug>.sql;
+ * a file that is there is kept.  *path is the caller's. */
+MUST_CHECK bool revision_write(const char *folder, const struct revision_draft *draft, char **path, struct err *err);
+/* The built-in template, as `init` writes it. */
+const char *revision_template(void);
+
+#endif

@@ -1,0 +1,94 @@
+/*
+ * policies.h - what may run: facts in, findings out.
+ *
+ * Pure: no database, no files, no clock.  The runner gathers the facts (runner/facts.c), every gate looks
+ * at them, all findings are shown at once, the worst verdict decides.  A fact that could not be had is its
+ * own state, `unknown`: what that means is the preset's to say.
+ *
+ * A new gate is a row in gates/gates.c and a test.
+ */
+#ifndef POLICIES_POLICIES_H
+#define POLICIES_POLICIES_H
+
+#include "base/err.h"
+#include "base/strv.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* A number or a yes/no that may not be known. */
+enum known { FACT_UNKNOWN, FACT_KNOWN };
+struct fact_int { enum known known; int64_t value; };
+struct fact_bool { enum known known; bool value; };
+
+/* Everything a gate may know.  Filled by the runner; strings are borrowed for the call. */
+struct facts {
+	/* the server */
+	int server_version;           /* 150020 */
+	struct fact_bool is_standby;
+	struct fact_bool read_only;   /* default_transaction_read_only of our session */
+	struct fact_bool track_counts; /* on, and nowhere switched off for a role or database */
+	const char *role;             /* who we are */
+	struct fact_bool is_superuser, can_create_db, owns_database;
+	struct fact_bool can_read_all; /* every table and sequence that pg_dump must read */
+	struct fact_bool can_terminate; /* pg_signal_backend or superuser: others' sessions can be ended */
+	/* the database */
+	const char *database;
+	struct fact_int database_bytes;
+	size_t heads_in_database, heads_in_files;
+	struct strv invalid_indexes, logical_slots, subscriptions, prepared_xacts;
+	struct strv name_bound_extensions; /* pg_cron: tied to the database's name */
+	struct strv foreign_dumps;    /* other people's running pg_dump, as "pid 123 since 10:15" */
+	struct strv superuser_sessions; /* sessions we may not terminate */
+	struct strv unrestorable;     /* objects that this role cannot restore, and why */
+	struct strv extensions_missing; /* name and version that CREATE EXTENSION cannot give */
+	struct strv standbys;         /* application_name of streaming standbys */
+	struct strv unmodelled;       /* objects the fingerprint cannot describe */
+	struct fact_int replay_lag_bytes, foreign_writes_per_s;
+	/* the backup */
+	bool backup_waived;           /* --no-backup */
+	const char *waiver_reason;
+	const char *pg_dump_dir;      /* NULL: none of that major was found */
+	struct strv stores_failing;   /* "name: why" */
+	struct { const char *name; struct fact_int free_bytes; } stores[16];
+	size_t n_stores;
+	struct fact_int server_free_bytes; /* of the server's data disk: statvfs where it is ours, else configured */
+	const char *backup_verify;    /* read | restore | drill */
+	/* the run */
+	bool ladder_restores;         /* on_failure contains restore */
+	bool ladder_downgrades;
+	const char *unfinished_run;   /* its id, NULL for none */
+	struct strv no_downgrade;     /* revisions on the way without a downgrade */
+	size_t steps;
+};
+
+enum verdict { VERDICT_PASS, VERDICT_WARN, VERDICT_UNKNOWN, VERDICT_REFUSE };
+
+struct finding {
+	const char *gate;    /* "server-writable": stable, for scripts */
+	enum verdict verdict;
+	char message[512];   /* what is so */
+	char hint[256];      /* what to do, "" for none */
+};
+
+struct findings {
+	struct finding *v;
+	size_t n;
+};
+
+/* How strict: from the presets compiled in, or a file with the same keys. */
+struct preset;
+MUST_CHECK bool preset_load(const char *name_or_path, struct preset **out, struct err *err);
+void preset_free(struct preset *p);
+
+/* Asks every gate.  *worst is the worst verdict after the preset's reading of `unknown`. */
+void gates_evaluate(const struct facts *facts, const struct preset *preset, struct findings *out, enum verdict *worst);
+void findings_clear(struct findings *f);
+void facts_clear(struct facts *f); /* the vectors */
+
+/* The table, for documentation and `doctor`: name and one line of each gate. */
+size_t gates_count(void);
+const char *gates_name(size_t i);
+const char *gates_about(size_t i);
+
+#endif
