@@ -10,6 +10,7 @@
 
 #include "base/err.h"
 
+#include <stdarg.h>
 #include <stddef.h>
 
 void *mem_new0(size_t size);                               /* zeroed */
@@ -17,6 +18,7 @@ void *mem_grow(void *p, size_t count, size_t size);        /* realloc to count *
 char *mem_strdup(const char *s);                           /* NULL gives NULL */
 char *mem_strndup(const char *s, size_t len);
 char *mem_fmt(const char *fmt, ...) PRINTF_LIKE(1, 2);     /* asprintf */
+char *mem_vfmt(const char *fmt, va_list ap) PRINTF_LIKE(1, 0);
 void mem_wipe(void *p, size_t len);                        /* not optimised away: for secrets */
 
 #endif
