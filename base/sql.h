@@ -12,8 +12,11 @@
 
 #include "base/buf.h"
 
+#include <stdarg.h>
+
 char *sql_fmt(const char *fmt, ...);                    /* owned by the caller */
 void buf_sql(struct buf *b, const char *fmt, ...);      /* appends */
+void buf_vsql(struct buf *b, const char *fmt, va_list *args); /* for functions that take a format themselves */
 void sql_ident(struct buf *b, const char *name);
 void sql_literal(struct buf *b, const char *text);
 
