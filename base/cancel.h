@@ -1,10 +1,11 @@
 /*
  * cancel.h - the only signal handlers of the program.
  *
- * SIGINT, SIGTERM and SIGHUP count up a number; SIGPIPE is ignored.  Whoever waits
- * (db, proc, clock_sleep_ms) looks at the number and gives up with ERR_CANCELLED.
- * The way back must not be cancelled by the signal that started it: it runs between
- * cancel_hold() and cancel_release(), where only a further signal counts.
+ * SIGINT, SIGTERM and SIGHUP (unless nohup had it ignored) count up a number; SIGPIPE is
+ * ignored.  Whoever waits (db, proc, clock_sleep_ms) looks at the number and gives up with
+ * ERR_CANCELLED.  System calls are interrupted (EINTR), not restarted.
+ * The way back must not be cancelled by the signal that started it: it begins with
+ * cancel_hold(), after which only a further signal counts.
  */
 #ifndef BASE_CANCEL_H
 #define BASE_CANCEL_H

@@ -1,6 +1,6 @@
 /*
  * uuid.h - UUID version 7 (RFC 9562): 48 bits of Unix milliseconds, then random bits, so
- * that ids sort by the time they were made.
+ * that ids sort by the time they were made, also those of one process in one millisecond.
  */
 #ifndef BASE_UUID_H
 #define BASE_UUID_H
@@ -10,6 +10,9 @@
 #define UUID_TEXT 37
 
 void uuid7(char out[UUID_TEXT]);
-void random_hex(char *out, size_t digits); /* digits characters and a NUL, from getrandom(2) */
+
+/* From getrandom(2); a system without randomness ends the process. */
+void random_bytes(void *out, size_t len);
+void random_hex(char *out, size_t digits); /* digits characters and a NUL */
 
 #endif

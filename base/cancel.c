@@ -1,0 +1,49 @@
+#include "base/cancel.h"
+
+#include <signal.h>
+#include <stddef.h>
+
+static volatile sig_atomic_t count, last;
+static int held; /* signals that are dealt with; only the main thread writes it */
+
+static void on_signal(int sig)
+{
+	last = sig;
+	count++;
+}
+
+/* Without SA_RESTART, so that a read at a prompt ends. */
+static void catch (int sig, const sigset_t *mask)
+{
+	struct sigaction sa = { .sa_handler = on_signal, .sa_mask = *mask };
+
+	sigaction(sig, &sa, NULL);
+}
+
+static bool is_ignored(int sig)
+{
+	struct sigaction sa;
+
+	return sigaction(sig, NULL, &sa) == 0 && sa.sa_handler == SIG_IGN;
+}
+
+void cancel_install(void)
+{
+	static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
+	size_t n = sizeof(signals) / sizeof(signals[0]);
+	sigset_t mask; /* one handler at a time: count++ is not atomic */
+
+	sigemptyset(&mask);
+	for (size_t i = 0; i < n; i++)
+		sigaddset(&mask, signals[i]);
+	for (size_t i = 0; i < n; i++) {
+		if (signals[i] != SIGHUP || !is_ignored(SIGHUP)) /* nohup asked for that */
+			catch (signals[i], &mask);
+	}
+	signal(SIGPIPE, SIG_IGN);
+}
+
+bool cancel_requested(void) { return count > held; }
+int cancel_signal(void) { return last; }
+int cancel_count(void) { return count; }
+void cancel_hold(void) { held = count; }
