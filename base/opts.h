@@ -37,8 +37,10 @@ struct opt_set {
 };
 
 /*
- * Parses argv[from..argc); words that are no options go to `words` in order, those after "--"
+ * Parses argv[0..argc), which begins behind the program's name; words that are no options go to `words` in order, those after "--"
  * to `rest` (and *saw_rest tells whether there was a "--").
+ * A letter's value may be attached (-cFILE), a name's too (--config=FILE); a value that looks
+ * like an option must be.  When two tables know an option, the later one gets it.
  * ERR_USAGE with a suggestion for an unknown option, a missing or an unwanted value.
  */
 MUST_CHECK bool opts_parse(int argc, char *const *argv, const struct opt_set *sets, size_t n_sets,
