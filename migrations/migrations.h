@@ -35,12 +35,15 @@ struct section {
 	bool transaction; /* false: transaction=off */
 	int64_t lock_timeout_ms, statement_timeout_ms; /* -1: the configuration's */
 	const char *irreversible; /* the reason, or NULL */
-	char sha256[SHA256_HEX];  /* of text */
 };
 
+/* SHA-256 of a section's text; computed when asked, since a graph of 10,000 files has 30,000 of them. */
+void section_sha256(const struct section *s, char hex[SHA256_HEX]);
+
 struct revision {
-	const char *id, *message, *created, *path; /* path: as it was opened; NULL when it came from the ledger */
-	struct strv parents, depends_on, labels;
+	const char *id, *message, *created; /* "" where the file has none */
+	const char *path; /* as it was opened; NULL when it came from the ledger */
+	struct strv parents, depends_on, labels; /* as the file has them; depends_on may name labels */
 	struct section upgrade, verify, downgrade;
 };
 
@@ -65,6 +68,9 @@ MUST_CHECK bool graph_find(const struct graph *g, const struct strv *current, co
 void graph_heads(const struct graph *g, struct strv *out);  /* that no other names as its parent */
 bool graph_is_head(const struct graph *g, const char *id);
 bool graph_is_branch_point(const struct graph *g, const char *id);
+/* The labels of the branches a revision is on: its own and those that reach it as in Alembic (down to all
+ * descendants, up until a branch point or a merge).  Borrowed. */
+const struct strv *graph_branches(const struct graph *g, const char *id);
 /* All ids that are ancestors (depends-on included) of the heads given, or those heads themselves: what is applied. */
 void graph_applied(const struct graph *g, const struct strv *heads, struct strv *out);
 /* Ids of a history range A:B (either side may be empty), newest first, as `history -r`. */
@@ -113,15 +119,19 @@ struct ledger_names {
 
 struct ledger; /* where the tables are and what they said when last read */
 
+/* Never NULL: "" stands for what a row has not. */
 struct history_row {
-	int64_t number;
+	int64_t number;                       /* 1, 2, 3 ... without gaps */
 	const char *run, *revision, *outcome; /* outcome: done | stamped | repaired | restored */
 	enum direction direction;
-	const char *section_sha256, *downgrade_text, *upgrade_text;
-	const char *who, *host, *tool_version, *started_at, *finished_at, *reason;
+	const char *section_sha256;           /* of the section that ran */
+	const char *revision_sha256;          /* of all three sections, "" where the row holds no source */
+	const char *who, *host, *tool_version, *started_at, *finished_at, *reason; /* times: ISO 8601, UTC */
+	const char *chain;                    /* SHA-256 over the previous row's chain and this row */
 };
 
-/* Reads only; a database without any ledger is one with no heads. */
+/* Reads only; a database without any ledger is one with no heads.  Rows of the history come without the
+ * revisions' texts: see ledger_source(). */
 MUST_CHECK bool ledger_open(struct db *db, const struct ledger_names *names, struct ledger **out, struct err *err);
 void ledger_free(struct ledger *l);
 static inline void cleanup_ledger_(struct ledger **l) { ledger_free(*l); }
@@ -134,17 +144,25 @@ MUST_CHECK bool ledger_read(struct ledger *l, struct db *db, struct err *err); /
 /* Creates the version table and the ripcord schema with history where they are missing; idempotent. */
 MUST_CHECK bool ledger_create(struct ledger *l, struct db *db, struct err *err);
 
-/* Applied rows, newest first; the rows live as long as the ledger. */
+/* All rows, newest first, as ledger_open() or the last ledger_read() found them; they live until the next. */
 size_t ledger_history_count(const struct ledger *l);
 const struct history_row *ledger_history(const struct ledger *l, size_t i);
-/* SHA-256 of the newest history row, which chains all before it; "" for none. */
+/* Chain value of the newest history row, which covers all before it; "" for none.  Follows exec_unit() and
+ * the writers below without another ledger_read(). */
 const char *ledger_chain_tip(const struct ledger *l);
+/* The revision's file as it was when that row was written (LF-normalised), NULL when the row holds none. */
+MUST_CHECK bool ledger_source(const struct ledger *l, struct db *db, int64_t number, char **out, struct err *err);
+/* Reads every row with its text and computes the chain again: ERR_CORRUPT naming the first row that was
+ * changed, removed or put in. */
+MUST_CHECK bool ledger_check_chain(const struct ledger *l, struct db *db, struct err *err);
 
-/* Adds to the graph the applied revisions that this checkout does not have, from the history. */
-MUST_CHECK bool ledger_complete_graph(const struct ledger *l, struct graph *g, struct err *err);
+/* Adds to the graph the applied revisions that this checkout does not have, from the history.
+ * Revisions that no row holds stay unknown: plan_make() refuses them. */
+MUST_CHECK bool ledger_complete_graph(const struct ledger *l, struct db *db, struct graph *g, struct err *err);
 
-/* Applied revisions whose file is another now: ERR_REFUSED naming each, with a diff in *diff (may be NULL). */
-MUST_CHECK bool ledger_check_files(const struct ledger *l, const struct graph *g, struct buf *diff, struct err *err);
+/* Applied revisions of which a section is another now: ERR_REFUSED naming each, with a diff in *diff (may be NULL). */
+MUST_CHECK bool ledger_check_files(const struct ledger *l, struct db *db, const struct graph *g, struct buf *diff,
+                                   struct err *err);
 
 /* What every row of the history says of the program that wrote it. */
 struct actor {
@@ -206,7 +224,8 @@ struct exec_report {
 	int attempts;
 	int64_t elapsed_ms;
 	bool commit_unknown;      /* the connection was lost between COMMIT and its answer */
-	bool left_partial;        /* a transaction=off section failed with statements done */
+	bool left_partial;        /* something is committed though the unit failed: statements of a transaction=off
+	                           * section, or a section that ended its own transaction */
 	char xid[24];             /* pg_current_xact_id() of the unit, "" when it took none */
 };
 
