@@ -9,7 +9,8 @@
  * A command prints its result on standard output through app->out (JSON with --json, else text)
  * and returns false with an error instead of printing it; cli_main() prints errors and turns them
  * into an exit status.  "It worked and the answer is no" (check, --check-heads) is true with
- * app->status set.  A new command is a file, a row in commands.c, and a test.
+ * app->status set.  A new command is a file with its
+ * struct command, a line in commands.c, and a test.
  */
 #ifndef RUNNER_CLI_CLI_H
 #define RUNNER_CLI_CLI_H
@@ -74,8 +75,8 @@ struct app {
 	int status;                 /* exit status when run() returns true: 0 unless set */
 };
 
-/* commands.c: the table, ended by a row without a name. */
-extern const struct command commands[];
+/* commands.c: every command, in the order of the overview, ended by NULL. */
+extern const struct command *const commands[];
 /* The command that words[0] or words[0] words[1] name, and how many words that took; ERR_USAGE with a
  * suggestion, or with what exists in a group ("backup"). */
 MUST_CHECK bool command_find(const char *const *words, size_t n, const struct command **out, size_t *used,
@@ -105,44 +106,19 @@ struct actor app_actor(const char *run);
 void app_print_json(const struct app *app, json_t *value);
 json_t *app_json_strings(const struct strv *s);
 
-/* ---------------------------------------------------------------- the commands, one file each or a group */
+/* ---------------------------------------------------------------- the commands, each defined in its cmd_ file */
 
-#define COMMAND(name) bool cmd_##name(struct app *app, struct err *err)
-COMMAND(init);
-COMMAND(doctor);
-COMMAND(revision);
-COMMAND(merge);
-COMMAND(edit);
-COMMAND(upgrade);
-COMMAND(downgrade);
-COMMAND(guard);
-COMMAND(recover);
-COMMAND(accept);
-COMMAND(runs_list);
-COMMAND(runs_show);
-COMMAND(stamp);
-COMMAND(repair);
-COMMAND(current);
-COMMAND(history);
-COMMAND(heads);
-COMMAND(branches);
-COMMAND(show);
-COMMAND(check);
-COMMAND(backup_create);
-COMMAND(backup_list);
-COMMAND(backup_show);
-COMMAND(backup_verify);
-COMMAND(backup_pin);
-COMMAND(backup_unpin);
-COMMAND(restore);
-COMMAND(quarantine_list);
-COMMAND(quarantine_drop);
-COMMAND(fingerprint);
-#undef COMMAND
-
-/* Option tables, each beside its command; doctor has none. */
-extern const struct opt revision_options[], merge_options[], run_options[], downgrade_options[], guard_options[];
-extern const struct opt recover_options[], stamp_options[], repair_options[], current_options[], history_options[];
-extern const struct opt restore_options[], backup_create_options[], quarantine_drop_options[], fingerprint_options[];
+extern const struct command command_init, command_doctor;
+extern const struct command command_revision, command_merge, command_edit;
+extern const struct command command_upgrade, command_downgrade, command_guard, command_recover;
+extern const struct command command_accept, command_runs_list, command_runs_show;
+extern const struct command command_stamp, command_repair;
+extern const struct command command_current, command_history, command_heads, command_branches;
+extern const struct command command_show, command_check;
+extern const struct command command_backup_create, command_backup_list, command_backup_show;
+extern const struct command command_backup_verify, command_backup_pin, command_backup_unpin;
+extern const struct command command_restore;
+extern const struct command command_quarantine_list, command_quarantine_drop;
+extern const struct command command_fingerprint;
 
 #endif

@@ -1,0 +1,68 @@
+#include "runner/cli/cli.h"
+
+#include "runner/version.h"
+
+#include <pwd.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+struct ledger_names app_ledger_names(const struct config *config)
+{
+	return (struct ledger_names){ .schema = config->version_schema, .table = config->version_table };
+}
+
+bool app_connect(const struct app *app, struct db **out, struct err *err)
+{
+	return db_open(app->database, "ripcord", out, err);
+}
+
+bool app_graph(const struct app *app, struct graph **out, struct err *err)
+{
+	return graph_load(app->config->migrations, out, err);
+}
+
+bool app_ledger(const struct app *app, struct db **db, struct ledger **ledger, struct err *err)
+{
+	struct ledger_names names = app_ledger_names(app->config);
+	struct db *connection;
+
+	if (!app_connect(app, &connection, err))
+		return false;
+	if (!ledger_open(connection, &names, ledger, err)) {
+		db_close(connection);
+		return false;
+	}
+	*db = connection;
+	return true;
+}
+
+struct actor app_actor(const char *run)
+{
+	static char host[256]; /* HOST_NAME_MAX is 64; POSIX allows 255 */
+	const struct passwd *user = getpwuid(geteuid());
+
+	if (gethostname(host, sizeof(host) - 1) != 0)
+		host[0] = '\0';
+	return (struct actor){
+		.run = run,
+		.who = user ? user->pw_name : "",
+		.host = host,
+		.tool_version = RIPCORD_VERSION,
+	};
+}
+
+void app_print_json(const struct app *app, json_t *value)
+{
+	json_dumpf(value, app->out, JSON_INDENT(2));
+	fputc('\n', app->out);
+	json_decref(value);
+}
+
+json_t *app_json_strings(const struct strv *s)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < s->n; i++)
+		json_push(array, json_str(s->v[i]));
+	return array;
+}
