@@ -21,19 +21,23 @@ void conninfo_free(struct conninfo *ci);
 /* A copy with one keyword set to another value (dbname, user ...). */
 struct conninfo *conninfo_with(const struct conninfo *ci, const char *keyword, const char *value);
 
-/* NULL when the URL and the environment say nothing.  Not for passwords: "password" aborts. */
+/* The URL's, else the service's, the environment's, or libpq's compiled-in value; NULL when none of them
+ * says anything.  Not for passwords: "password" aborts, as does a keyword that libpq does not have. */
 const char *conninfo_get(const struct conninfo *ci, const char *keyword);
 const char *conninfo_dbname(const struct conninfo *ci); /* libpq's rule: dbname, else user */
 
 /* user@host:port/dbname, for messages, logs, journals. */
 const char *conninfo_label(const struct conninfo *ci);
 
-/* Keywords and values as PQconnectdbParams wants them, the password among them: for db.c alone. */
+/* Keywords and values as PQconnectdbParams wants them, the password among them: for db.c alone.
+ * The arrays are the caller's (free), the strings are borrowed. */
 void conninfo_params(const struct conninfo *ci, const char ***keywords, const char ***values);
 
 /*
  * The environment of a child that connects to this database: sets PGHOST, PGPORT, PGUSER,
- * PGDATABASE, PGSSL* and the like in envp, removes PGPASSWORD, and sets PGPASSFILE to `passfile`.
+ * PGDATABASE, PGSSL* and the like in envp, removes those that would contradict (PGSERVICE, and every
+ * variable whose keyword has no value) and PGPASSWORD, and sets PGPASSFILE to `passfile` unless that
+ * is NULL.  libpq has no variable for the passphrase of a client key (sslpassword): it is not handed on.
  */
 void conninfo_child_env(const struct conninfo *ci, const char *passfile, struct strv *envp);
 
