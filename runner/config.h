@@ -70,7 +70,7 @@ struct config {
 	/* [hook ...] */
 	struct hook *hooks;
 	size_t n_hooks;
-	bool has_secrets_in_file; /* a literal password stands in the file: doctor warns */
+	bool has_secrets_in_file;  /* a literal password stands in the file: doctor warns */
 };
 
 struct config_source {
@@ -79,11 +79,30 @@ struct config_source {
 	const struct strv *overrides; /* -x section.key=value */
 };
 
+/* The words of the file, for messages, reports and facts. */
+const char *writes_name(enum writes_mode mode);       /* "detect" */
+const char *verify_name(enum verify_mode mode);       /* "restore" */
+const char *hook_phase_name(enum hook_phase phase);   /* "before-backup" */
+
 /* ERR_USAGE with file and line; unknown keys with a suggestion; a missing ${VAR} by name. */
 MUST_CHECK bool config_load(const struct config_source *source, struct config **out, struct err *err);
 void config_free(struct config *c);
 
 /* DATABASE_URL parsed; ERR_USAGE "no database: set DATABASE_URL ..." when there is none. */
 MUST_CHECK bool config_database(const struct config *c, struct conninfo **out, struct err *err);
+
+/*
+ * The table of keys, for the manual page, completion and docs/configuration.md.  Sections `store local`
+ * (the only store with defaults), `store` and `hook` (any NAME); fallback "" means empty.
+ */
+struct config_key {
+	const char *section, *key, *fallback;
+	const char *values; /* the words it may be, as "a | b", or the kind: "duration", "size", "list" ... */
+	const char *about;  /* one line or more, no full stop at the end */
+};
+size_t config_keys_count(void);
+const struct config_key *config_key_at(size_t i);
+/* The ripcord.ini that `init` writes: every key with its default and what it is for.  The caller's. */
+char *config_template(void);
 
 #endif
