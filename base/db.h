@@ -6,6 +6,7 @@
  * server: PQcancel is sent, the answer is read to its end, ERR_CANCELLED is returned.
  * Text results only; rows belong to the caller.  Errors of the server carry SQLSTATE, the
  * message with DETAIL, and its HINT; a lost connection is ERR_DB with sqlstate "08006".
+ * A call that begins while a cancel is requested sends nothing: the way back needs cancel_hold().
  */
 #ifndef BASE_DB_H
 #define BASE_DB_H
@@ -19,7 +20,7 @@
 struct db;
 struct rows;
 
-/* Connects.  connect_timeout 10 s unless the URL says otherwise; keepalives on; client_encoding
+/* Connects; a cancel request is seen when that is done or has failed.  connect_timeout 10 s unless the URL says otherwise; keepalives on; client_encoding
  * UTF8; application_name as given.  A pooler that answers with another backend's pid is
  * ERR_REFUSED (PQbackendPID against pg_backend_pid(); proof.md section 6). */
 MUST_CHECK bool db_open(const struct conninfo *ci, const char *application_name, struct db **out,
@@ -34,8 +35,8 @@ MUST_CHECK bool db_runf(struct db *db, struct err *err, const char *fmt, ...);
 /*
  * One simple-query message; each statement's result is handed to on_result in order (rows of a
  * SELECT, 0 columns otherwise).  A false from on_result is remembered; the rest of the message is
- * still read (the server has executed it), then false is returned.
- * *statement (may be NULL) counts the results seen, so that an error can be placed.
+ * still read (the server has executed it), then false is returned.  An error of the server ends
+ * the message.  COPY FROM STDIN is an error (there are no data), the rows of COPY TO STDOUT are dropped.
  */
 typedef bool db_on_result(void *ctx, size_t index, const char *tag, const struct rows *rows, struct err *err);
 MUST_CHECK bool db_script(struct db *db, const char *sql, db_on_result *on_result, void *ctx, struct err *err);
@@ -63,13 +64,13 @@ MUST_CHECK bool db_copy_in(struct db *db, const char *sql, const char *data, siz
 int db_pid(const struct db *db);            /* the backend's, as the server said at login */
 int db_server_version(const struct db *db); /* 150020 */
 bool db_is_lost(const struct db *db);       /* the connection is gone: what became of the last statement is unknown */
-/* Libpq's view: 'I' idle, 'T' in a transaction, 'E' in a failed one, '?' lost. */
+/* libpq's view: 'I' idle, 'T' in a transaction, 'E' in a failed one, '?' lost (or in a callback of a call). */
 char db_tx_status(const struct db *db);
 const char *db_tag(const struct db *db);    /* command tag of the last statement ("COMMIT", "ROLLBACK", "UPDATE 1") */
 int db_error_position(const struct db *db); /* 1-based character of the last error in its message's text, 0 for none */
 /* NOTICE, WARNING ... : severity and text; NULL drops them (the default). */
 void db_on_notice(struct db *db, void (*notice)(void *ctx, const char *severity, const char *text), void *ctx);
-/* A deadline for every further call in milliseconds, 0 for none: then cancel and ERR_CANCELLED. */
+/* How long every further call may take, in milliseconds, 0 for ever: then cancel and ERR_CANCELLED. */
 void db_set_deadline(struct db *db, int64_t deadline_ms);
 
 size_t rows_count(const struct rows *r);
