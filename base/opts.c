@@ -128,6 +128,7 @@ static bool parse_letters(struct parser *p, const char *letters, struct err *err
 	return true;
 }
 
+/* NOLINTNEXTLINE(readability-function-size): three of the eight are outputs that callers keep apart */
 bool opts_parse(int argc, char *const *argv, const struct opt_set *sets, size_t n_sets, struct strv *words,
                 struct strv *rest, bool *saw_rest, struct err *err)
 {

@@ -37,8 +37,8 @@ struct opt_set {
 };
 
 /*
- * Parses argv[0..argc), which begins behind the program's name; words that are no options go to `words` in order, those after "--"
- * to `rest` (and *saw_rest tells whether there was a "--").
+ * Parses argv[0..argc), which begins behind the program's name; words that are no options go
+ * to `words` in order, those after "--" to `rest` (and *saw_rest tells whether there was one).
  * A letter's value may be attached (-cFILE), a name's too (--config=FILE); a value that looks
  * like an option must be.  When two tables know an option, the later one gets it.
  * ERR_USAGE with a suggestion for an unknown option, a missing or an unwanted value.
