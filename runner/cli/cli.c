@@ -15,7 +15,8 @@
 #define GLOBAL(field) offsetof(struct globals, field)
 const struct opt global_options[] = {
 	{ "config", 'c', OPT_TEXT, "FILE", "configuration, ./ripcord.ini unless given", GLOBAL(config) },
-	{ "env-file", 0, OPT_TEXT, "FILE", "variables, .env beside the configuration unless given", GLOBAL(env_file) },
+	{ "env-file", 0, OPT_TEXT, "FILE", "variables, .env beside the configuration unless given",
+	  GLOBAL(env_file) },
 	{ "set", 'x', OPT_LIST, "SECTION.KEY=VALUE", "sets one key of the configuration", GLOBAL(overrides) },
 	{ "json", 0, OPT_FLAG, NULL, "prints the result as JSON", GLOBAL(json) },
 	{ "quiet", 'q', OPT_FLAG, NULL, "says nothing but warnings and errors", GLOBAL(quiet) },

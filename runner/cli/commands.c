@@ -102,7 +102,8 @@ static bool no_such_command(const char *word, struct err *err)
 	return err_hint(err, "ripcord --help lists the commands");
 }
 
-bool command_find(const char *const *words, size_t n, const struct command **out, size_t *used, struct err *err)
+bool command_find(const char *const *words, size_t n, const struct command **out, size_t *used,
+                  struct err *err)
 {
 	cleanup_strv struct strv verbs = STRV_INIT;
 	cleanup_free char *both = n > 1 ? mem_fmt("%s %s", words[0], words[1]) : NULL;
