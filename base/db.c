@@ -378,6 +378,25 @@ bool db_runf(struct db *db, struct err *err, const char *fmt, ...)
 	return db_run(db, buf_text(&sql), err);
 }
 
+bool db_start(struct db *db, const char *sql, struct err *err)
+{
+	if (!may_begin(db, err))
+		return false;
+	return end_call(db, sent(db, PQsendQuery(db->conn, sql), err), err);
+}
+
+bool db_is_busy(struct db *db)
+{
+	return PQconsumeInput(db->conn) && PQisBusy(db->conn);
+}
+
+bool db_finish(struct db *db, struct err *err)
+{
+	struct script s = { .db = db, .ok = true };
+
+	return end_call(db, script_results(&s, err), err);
+}
+
 /* ------------------------------------------------------------------ one statement */
 
 static struct rows *rows_new(PGresult *res)

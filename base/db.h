@@ -41,6 +41,12 @@ MUST_CHECK bool db_runf(struct db *db, struct err *err, const char *fmt, ...);
 typedef bool db_on_result(void *ctx, size_t index, const char *tag, const struct rows *rows, struct err *err);
 MUST_CHECK bool db_script(struct db *db, const char *sql, db_on_result *on_result, void *ctx, struct err *err);
 
+/* db_run() in two halves, for a statement that waits until another connection has done something: db_start()
+ * only sends, db_finish() waits for the end; nothing else may be called in between but db_is_busy(). */
+MUST_CHECK bool db_start(struct db *db, const char *sql, struct err *err);
+bool db_is_busy(struct db *db);
+MUST_CHECK bool db_finish(struct db *db, struct err *err);
+
 /* One statement with parameters $1.. (NULL elements are SQL NULL), rows expected. */
 #define DB_ARGS(...) (const char *const[]){ __VA_ARGS__ }, sizeof((const char *const[]){ __VA_ARGS__ }) / sizeof(char *)
 #define DB_NO_ARGS NULL, 0

@@ -1,0 +1,150 @@
+#include "runner/proof/counters.h"
+
+#include "base/mem.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define OWN_SHARE_COLUMNS                                                                                    \
+	"SELECT c.oid::int8, c.relkind, pg_catalog.pg_stat_get_xact_tuples_inserted(c.oid),"                 \
+	" pg_catalog.pg_stat_get_xact_tuples_updated(c.oid), pg_catalog.pg_stat_get_xact_tuples_deleted(c.oid)" \
+	" FROM pg_catalog.pg_class c WHERE NOT c.relisshared AND c.relkind IN ('r', 't', 'm', 'S') AND "
+
+const char own_share_sql[] = OWN_SHARE_COLUMNS
+	"(c.oid < 16384 OR c.oid IN (SELECT l.relation FROM pg_catalog.pg_locks l"
+	" WHERE l.pid = pg_catalog.pg_backend_pid() AND l.locktype = 'relation' AND l.mode <> 'AccessShareLock'))";
+
+const char own_share_aborted_sql[] = OWN_SHARE_COLUMNS "true";
+
+static int compare_oids(const void *a, const void *b)
+{
+	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+	return (x > y) - (x < y);
+}
+
+const struct relation_counts *own_share_of(const struct own_share *own, int64_t oid)
+{
+	size_t low = 0, high = own->n_relations;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		if (own->relations[middle].oid < oid)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < own->n_relations && own->relations[low].oid == oid ? &own->relations[low] : NULL;
+}
+
+bool own_share_has_sequence(const struct own_share *own, int64_t oid)
+{
+	return own->n_sequences > 0 &&
+	       bsearch(&oid, own->sequences, own->n_sequences, sizeof(oid), compare_oids) != NULL;
+}
+
+static void add_sequence(struct own_share *own, int64_t oid)
+{
+	if (own_share_has_sequence(own, oid))
+		return;
+	own->sequences = mem_grow(own->sequences, own->n_sequences + 1, sizeof(*own->sequences));
+	own->sequences[own->n_sequences++] = oid;
+	qsort(own->sequences, own->n_sequences, sizeof(*own->sequences), compare_oids);
+}
+
+static void add_relation(struct own_share *own, int64_t oid, struct tuples rows)
+{
+	struct relation_counts *r = (struct relation_counts *)own_share_of(own, oid);
+
+	if (!r) {
+		size_t at = 0;
+		own->relations = mem_grow(own->relations, own->n_relations + 1, sizeof(*own->relations));
+		while (at < own->n_relations && own->relations[at].oid < oid)
+			at++;
+		r = &own->relations[at];
+		memmove(r + 1, r, (own->n_relations++ - at) * sizeof(*r));
+		*r = (struct relation_counts){ .oid = oid };
+	}
+	r->rows.inserted += rows.inserted;
+	r->rows.updated += rows.updated;
+	r->rows.deleted += rows.deleted;
+}
+
+bool own_share_add(struct own_share *own, const struct rows *answer, struct err *err)
+{
+	if (rows_columns(answer) != 5)
+		return err_set(err, ERR_DB, "the transaction's own counters came in an unknown shape");
+	for (size_t i = 0; i < rows_count(answer); i++) {
+		struct tuples rows = { rows_int(answer, i, 2), rows_int(answer, i, 3), rows_int(answer, i, 4) };
+
+		if (rows_get(answer, i, 1)[0] == 'S')
+			add_sequence(own, rows_int(answer, i, 0));
+		else if (rows.inserted || rows.updated || rows.deleted)
+			add_relation(own, rows_int(answer, i, 0), rows);
+	}
+	return true;
+}
+
+bool own_share_run(struct own_share *own, struct db *db, const char *sql, struct err *err)
+{
+	cleanup_rows struct rows *answer = NULL;
+
+	/* What an earlier transaction left unflushed would be counted once more. */
+	if (db_server_version(db) >= 150000 && !db_run(db, "SELECT pg_catalog.pg_stat_force_next_flush()", err))
+		return false;
+	if (!db_run(db, "BEGIN", err))
+		return false;
+	if (!db_run(db, sql, err) || !db_query(db, own_share_sql, DB_NO_ARGS, &answer, err) ||
+	    !own_share_add(own, answer, err)) {
+		struct err ignored = ERR_INIT;
+		own->unknown = true; /* the aborted work was counted by the server, too */
+		(void)db_run(db, "ROLLBACK", &ignored);
+		return false;
+	}
+	if (!db_run(db, "COMMIT", err))
+		return false;
+	if (strcmp(db_tag(db), "COMMIT") != 0)
+		return err_set(err, ERR_DB, "the server answered COMMIT with %s", db_tag(db));
+	return true;
+}
+
+json_t *own_share_to_json(const struct own_share *own)
+{
+	json_t *relations = json_array(), *sequences = json_array(), *out = json_object();
+
+	for (size_t i = 0; i < own->n_relations; i++) {
+		const struct relation_counts *r = &own->relations[i];
+		json_push(relations, json_pack("[I,I,I,I]", (json_int_t)r->oid, (json_int_t)r->rows.inserted,
+		                               (json_int_t)r->rows.updated, (json_int_t)r->rows.deleted));
+	}
+	for (size_t i = 0; i < own->n_sequences; i++)
+		json_push(sequences, json_integer(own->sequences[i]));
+	json_put(out, "relations", relations);
+	json_put(out, "sequences", sequences);
+	json_put(out, "unknown", json_boolean(own->unknown));
+	return out;
+}
+
+bool own_share_from_json(const json_t *j, struct own_share *out, struct err *err)
+{
+	const json_t *relations = json_object_get(j, "relations"), *sequences = json_object_get(j, "sequences");
+
+	if (!json_is_array(relations) || !json_is_array(sequences))
+		return err_set(err, ERR_CORRUPT, "the journal's account of the run's own writes is damaged");
+	for (size_t i = 0; i < json_array_size(relations); i++) {
+		const json_t *e = json_array_get(relations, i);
+		struct tuples rows = { json_integer_value(json_array_get(e, 1)), json_integer_value(json_array_get(e, 2)),
+			               json_integer_value(json_array_get(e, 3)) };
+		add_relation(out, json_integer_value(json_array_get(e, 0)), rows);
+	}
+	for (size_t i = 0; i < json_array_size(sequences); i++)
+		add_sequence(out, json_integer_value(json_array_get(sequences, i)));
+	out->unknown = out->unknown || json_is_true(json_object_get(j, "unknown"));
+	return true;
+}
+
+void own_share_clear(struct own_share *own)
+{
+	free(own->relations);
+	free(own->sequences);
+	*own = (struct own_share){ .n_relations = 0 };
+}
