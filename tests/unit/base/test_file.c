@@ -30,8 +30,15 @@ ssize_t __real_write(int fd, const void *p, size_t n);
 ssize_t __wrap_write(int fd, const void *p, size_t n);
 ssize_t __wrap_write(int fd, const void *p, size_t n)
 {
+	static bool interrupted;
+
 	if (fail_at == 0)
 		return __real_write(fd, p, n);
+	interrupted = !interrupted;
+	if (interrupted) {
+		errno = EINTR; /* before each write, and not counted: it must not show */
+		return -1;
+	}
 	return inject('w') ? -1 : __real_write(fd, p, n > 7 ? n / 2 + 1 : n);
 }
 int __real_fsync(int fd);
