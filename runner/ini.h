@@ -24,7 +24,7 @@ struct ini {
 
 /*
  * Parses text; `path` is for messages.  ERR_USAGE with file and line: no equals sign, a key before any
- * section, a key or a section given twice, bytes that are not UTF-8.
+ * section, a key given twice, bytes that are not UTF-8.
  */
 MUST_CHECK bool ini_parse(const char *text, size_t len, const char *path, struct ini *out, struct err *err);
 void ini_add(struct ini *ini, const char *section, const char *key, const char *value, int line);
