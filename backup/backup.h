@@ -72,13 +72,20 @@ struct backup_request {
 	const struct backup_extra *extras;
 	size_t n_extras;
 	const struct strv *exclude_table_data; /* patterns for pg_dump --exclude-table-data */
-	/* Members of the manifest that only the caller knows (fingerprint, LSN, settings' digests ...); merged in.  Borrowed. */
+	/* Members of the manifest that only the caller knows (fingerprint, LSN, settings' digests ...); merged in,
+	 * where a member of this room's own (docs/formats.md) wins.  Borrowed. */
 	const json_t *facts;
 	bool pinned;
 	const char *pin_reason; /* run id */
 	const struct progress *progress;
 	int64_t expected_bytes;   /* for the progress bar: pg_database_size() */
 	int stores_required;      /* 0: all */
+	/* Called when the rows could not be counted in the passing dump (an archive format that is newer than
+	 * this program, names that are not UTF-8): the caller counts in its snapshot, the object is taken over.
+	 * NULL: then the manifest's rows are null. */
+	bool (*count_rows)(void *ctx, json_t **rows, struct err *err);
+	void *count_rows_ctx;
+	struct strv *warnings;    /* stores that failed while enough others did not are added; may be NULL */
 };
 
 struct manifest; /* parsed and checked */
@@ -99,11 +106,15 @@ static inline void cleanup_manifest_(struct manifest **m) { manifest_free(*m); }
 const char *manifest_id(const struct manifest *m);
 const json_t *manifest_json(const struct manifest *m);     /* whole, borrowed */
 const char *manifest_str(const struct manifest *m, const char *key); /* a top-level string, NULL when absent */
-/* "schema.table" (quoted as SQL needs) -> rows in the dump's snapshot; a JSON object, borrowed. */
+/* "schema.table", quoted as quote_ident() does -> rows in the dump's snapshot; a JSON object, borrowed.
+ * NULL when they are not known.  Without materialized views, foreign tables, partitioned parents and
+ * tables of --exclude-table-data; an extension's configuration table counts the rows that were dumped. */
 const json_t *manifest_rows(const struct manifest *m);
 int64_t manifest_bytes(const struct manifest *m);          /* stored */
 bool manifest_is_pinned(const struct manifest *m);
 bool manifest_is_verified(const struct manifest *m);
+const char *manifest_pin_reason(const struct manifest *m);   /* NULL: not pinned */
+const char *manifest_verified_how(const struct manifest *m); /* NULL: not verified */
 
 struct backup_entry {
 	struct manifest *manifest;
@@ -114,13 +125,17 @@ struct backup_list {
 	size_t n;
 	struct strv warnings;   /* stores that could not be read, manifests that are damaged */
 };
+/* ERR_BACKUP only when not one store could be read: then nobody knows which backups there are. */
 MUST_CHECK bool backup_list_read(const struct stores *stores, struct backup_list *out, struct err *err);
 void backup_list_clear(struct backup_list *l);
 #define cleanup_backup_list __attribute__((cleanup(backup_list_clear)))
-/* By id or unique prefix.  Borrowed.  ERR_BACKUP when there is none. */
+/* By id, unique prefix, or the short id at the folder's end.  Borrowed.  ERR_BACKUP when there is none,
+ * ERR_USAGE when several begin so. */
 MUST_CHECK bool backup_list_find(const struct backup_list *l, const char *id, const struct backup_entry **out, struct err *err);
 
-/* Facts that change after publication (verified, pinned) are rewritten in every store that has the backup, atomically. */
+/* What changes after publication rests in marks, small objects beside the manifest, which never changes
+ * (docs/decisions/marks-beside-the-manifest.md): written atomically in every store that has the backup.  A list
+ * that was read before does not see the change.  In doubt a backup is pinned, and not verified. */
 MUST_CHECK bool backup_mark_verified(const struct stores *stores, const char *id, const char *how, struct err *err);
 MUST_CHECK bool backup_set_pin(const struct stores *stores, const char *id, bool pinned, const char *reason, struct err *err);
 
@@ -138,8 +153,10 @@ struct restore_request {
 	const char *role;              /* pg_restore --role, NULL for none */
 	const struct progress *progress;
 };
-/* pg_restore --exit-on-error into the target from the first store that has it whole; every byte's digest is
- * checked on the way.  ERR_CORRUPT for the backup, ERR_PROC for pg_restore with its last words. */
+/* pg_restore --exit-on-error into the target; every member is checked before pg_restore sees it, and one that a
+ * store has damaged or lost is taken from the next store.  Always with --no-subscriptions: DROP SUBSCRIPTION in
+ * a restored copy drops the slot of the original (proof.md section 4), so subscriptions are not in the target.
+ * ERR_CORRUPT or ERR_BACKUP for the backup, ERR_PROC for pg_restore with its last words. */
 MUST_CHECK bool backup_restore(const struct stores *stores, const struct manifest *m,
                                const struct restore_request *request, struct err *err);
 

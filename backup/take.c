@@ -1,0 +1,308 @@
+/*
+ * take.c - takes a backup: the extras, the roles, the dump, and last of all the manifest.
+ *
+ * Small members come first in the tar, so that reading one of them does not read the dump.
+ */
+#include "backup/backup.h"
+
+#include "backup/engines/dump.h"
+#include "backup/manifest.h"
+#include "backup/stream/custom_rows.h"
+#include "backup/stream/frame.h"
+#include "backup/stream/pool.h"
+#include "backup/stream/tar_write.h"
+#include "backup/tee.h"
+#include "base/cancel.h"
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "base/uuid.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CHUNK ((size_t)16 << 20) /* design.md section 5 */
+
+/* A folder's name has at most 255 bytes in common file systems; the time and the id need 26 of them. */
+#define HEADS_MAX 160
+
+#define SHORT_ID 8
+
+struct take {
+	const struct backup_request *req;
+	struct tee tee;
+	struct tar_writer *tar;
+	struct pool *pool;
+	struct custom_rows *rows;
+	struct sha256 *digest; /* of the object */
+	int64_t object_bytes, dump_bytes;
+	struct members members;
+	size_t n_chunks;
+	int64_t started_us;
+	char *id, *folder; /* owned */
+};
+
+/* ------------------------------------------------------------------ names */
+
+static char *heads_name(const struct strv *heads)
+{
+	cleanup_buf struct buf b = BUF_INIT(BUF_TEXT_MAX);
+
+	for (size_t i = 0; heads && i < heads->n; i++) {
+		cleanup_free char *safe = text_percent(heads->v[i]);
+		if (b.len + strlen(safe) + 1 > HEADS_MAX) {
+			buf_fmt(&b, "+%zumore", heads->n - i);
+			break;
+		}
+		buf_fmt(&b, "%s%s", b.len ? "+" : "", safe);
+	}
+	if (b.len == 0)
+		buf_str(&b, "base");
+	return buf_take(&b);
+}
+
+static void set_names(struct take *t)
+{
+	char when[CLOCK_ISO], random[SHORT_ID + 1];
+	cleanup_free char *database = text_percent(t->req->database);
+	cleanup_free char *system = text_percent(t->req->system_identifier);
+	cleanup_free char *heads = heads_name(t->req->heads);
+
+	t->started_us = clock_wall_us();
+	clock_compact(t->started_us, when);
+	random_hex(random, SHORT_ID);
+	t->id = mem_fmt("%s-%s", when, random);
+	t->folder = mem_fmt("%s-%s/%s-%s-%s", database, system, when, heads, random);
+}
+
+/* ------------------------------------------------------------------ the object */
+
+static bool on_tar_bytes(void *ctx, const void *data, size_t len, struct err *err)
+{
+	struct take *t = ctx;
+
+	sha256_add(t->digest, data, len);
+	t->object_bytes += (int64_t)len;
+	return tee_write(&t->tee, data, len, err);
+}
+
+static bool add_small(struct take *t, const char *name, const void *data, size_t len, struct err *err)
+{
+	struct frame_encoder *encoder;
+	char hex[SHA256_HEX];
+	size_t n, cap = frame_bound(len);
+	cleanup_free char *stored_name = mem_fmt("%s" MEMBER_SUFFIX, name);
+	cleanup_free char *stored = NULL;
+
+	if (cap > (size_t)MEMBER_MAX || strchr(name, '/') || name[0] == '.')
+		return err_set(err, ERR_BACKUP, "'%s' cannot be a member of a backup", name);
+	if (!frame_encoder_new(t->req->level, &encoder, err))
+		return false;
+	stored = mem_grow(NULL, cap, 1);
+	bool ok = frame_encode(encoder, data, len, stored, cap, &n, err);
+	frame_encoder_free(encoder);
+	if (!ok)
+		return false;
+	sha256_of(stored, n, hex);
+	members_add(&t->members, stored_name, (int64_t)n, (int64_t)len, hex);
+	return tar_writer_add(t->tar, stored_name, stored, n, err);
+}
+
+static bool add_roles(struct take *t, struct err *err)
+{
+	cleanup_buf struct buf roles = BUF_INIT((size_t)MEMBER_MAX);
+
+	return dump_roles(t->req, &roles, err) && add_small(t, "roles.sql", buf_text(&roles), roles.len, err);
+}
+
+static bool on_frame(void *ctx, const struct pool_frame *f, struct err *err)
+{
+	struct take *t = ctx;
+	char name[32];
+
+	if (t->n_chunks == DATA_MAX)
+		return err_set(err, ERR_BACKUP, "the dump is larger than %d chunks of 16 MiB", DATA_MAX);
+	snprintf(name, sizeof(name), DATA_FORMAT, ++t->n_chunks);
+	members_add(&t->members, name, (int64_t)f->len, (int64_t)f->raw_len, f->sha256);
+	return tar_writer_add(t->tar, name, f->data, f->len, err);
+}
+
+static bool on_dump_bytes(void *ctx, const void *data, size_t len, struct err *err)
+{
+	struct take *t = ctx;
+
+	custom_rows_add(t->rows, data, len);
+	t->dump_bytes += (int64_t)len;
+	progress_report(t->req->progress, "backup", t->dump_bytes, t->req->expected_bytes);
+	return pool_add(t->pool, data, len, err);
+}
+
+static bool add_dump(struct take *t, struct err *err)
+{
+	const struct pool_spec spec = { .threads = t->req->threads,
+		                        .level = t->req->level,
+		                        .chunk = CHUNK,
+		                        .on_frame = on_frame,
+		                        .ctx = t };
+
+	return pool_new(&spec, &t->pool, err) && dump_run(t->req, on_dump_bytes, t, err) &&
+	       pool_finish(t->pool, err) && custom_rows_finish(t->rows, err);
+}
+
+static bool write_object(struct take *t, struct err *err)
+{
+	if (!tee_begin(&t->tee, BACKUP_OBJECT, err) ||
+	    !tar_writer_new(t->started_us / 1000000, on_tar_bytes, t, &t->tar, err))
+		return false;
+	for (size_t i = 0; i < t->req->n_extras; i++) {
+		const struct backup_extra *e = &t->req->extras[i];
+		if (!add_small(t, e->name, e->data, e->len, err))
+			return false;
+	}
+	return add_roles(t, err) && add_dump(t, err) && tar_writer_finish(t->tar, err) &&
+	       tee_finish(&t->tee, err);
+}
+
+/* ------------------------------------------------------------------ the manifest */
+
+static json_t *heads_json(const struct strv *heads)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; heads && i < heads->n; i++)
+		json_push(list, json_str(heads->v[i]));
+	return list;
+}
+
+static json_t *object_json(struct take *t)
+{
+	json_t *o = json_object();
+	char hex[SHA256_HEX];
+
+	sha256_hex(t->digest, hex);
+	json_put(o, "name", json_str(BACKUP_OBJECT));
+	json_put(o, "bytes", json_integer(t->object_bytes));
+	json_put(o, "sha256", json_str(hex));
+	return o;
+}
+
+static json_t *totals_json(const struct take *t)
+{
+	json_t *o = json_object();
+
+	json_put(o, "dump_bytes", json_integer(t->dump_bytes));
+	json_put(o, "stored_bytes", json_integer(t->object_bytes));
+	json_put(o, "members", json_integer((json_int_t)t->members.n));
+	return o;
+}
+
+static bool tools_json(const struct take *t, json_t **out, struct err *err)
+{
+	cleanup_free char *pg_dump = NULL;
+
+	if (!dump_version(t->req->bin_dir, "pg_dump", &pg_dump, err))
+		return false;
+	json_t *o = json_object();
+	json_put(o, "pg_dump", json_str(pg_dump));
+	json_put(o, "zstd", json_str(frame_library()));
+	json_put(o, "tar", json_str(tar_library()));
+	*out = o;
+	return true;
+}
+
+/* From the passing dump where its format was understood, else counted by the caller in the snapshot. */
+static bool rows_json(const struct take *t, json_t **out, struct err *err)
+{
+	json_t *rows = custom_rows_counts(t->rows);
+
+	if (!rows && t->req->count_rows && !t->req->count_rows(t->req->count_rows_ctx, &rows, err))
+		return false;
+	*out = rows ? rows : json_null();
+	return true;
+}
+
+static bool build_manifest(struct take *t, struct manifest **out, struct err *err)
+{
+	const struct backup_request *req = t->req;
+	json_t *rows, *tools;
+	char iso[CLOCK_ISO];
+
+	if (!tools_json(t, &tools, err))
+		return false;
+	if (!rows_json(t, &rows, err)) {
+		json_decref(tools);
+		return false;
+	}
+	json_t *j = json_object();
+	json_put(j, "format", json_integer(MANIFEST_FORMAT));
+	json_put(j, "id", json_str(t->id));
+	json_put(j, "folder", json_str(t->folder));
+	json_put(j, "engine", json_str(req->engine));
+	json_put(j, "database", json_str(req->database));
+	json_put(j, "system_identifier", json_str(req->system_identifier));
+	json_put(j, "heads", heads_json(req->heads));
+	json_put(j, "created", json_str(clock_iso(t->started_us, iso)));
+	json_put(j, "finished", json_str(clock_iso(clock_wall_us(), iso)));
+	json_put(j, "snapshot", json_str(req->snapshot));
+	json_put(j, "rows", rows);
+	json_put(j, "tools", tools);
+	json_put(j, "members", members_json(&t->members));
+	json_put(j, "object", object_json(t));
+	json_put(j, "totals", totals_json(t));
+	if (req->facts)
+		json_object_update_missing(j, (json_t *)req->facts);
+	return manifest_seal(j, out, err);
+}
+
+/* The pin goes first: a crash in between leaves no manifest, and never a backup that prune may take. */
+static bool publish(struct take *t, struct manifest *m, struct err *err)
+{
+	cleanup_free char *text = manifest_text(m);
+
+	if (cancel_requested())
+		return err_set(err, ERR_CANCELLED, "cancelled before the backup was published");
+	if (t->req->pinned) {
+		m->pin_reason = mem_strdup(t->req->pin_reason ? t->req->pin_reason : "");
+		cleanup_free char *pin = mark_text(m, "reason", m->pin_reason);
+		if (!tee_put(&t->tee, PIN_OBJECT, pin, strlen(pin), err))
+			return false;
+	}
+	return tee_put(&t->tee, MANIFEST_OBJECT, text, strlen(text), err);
+}
+
+/* ------------------------------------------------------------------ all of it */
+
+static void take_clear(struct take *t)
+{
+	pool_free(t->pool);
+	tar_writer_free(t->tar);
+	custom_rows_free(t->rows);
+	sha256_free(t->digest);
+	members_clear(&t->members);
+	tee_clear(&t->tee);
+	free(t->id);
+	free(t->folder);
+}
+
+bool backup_take(const struct backup_request *request, const struct stores *stores, struct manifest **out,
+                 struct err *err)
+{
+	struct take t = { .req = request, .rows = custom_rows_new(), .digest = sha256_new() };
+	cleanup_manifest struct manifest *m = NULL;
+
+	set_names(&t);
+	tee_init(&t.tee, stores, t.folder, request->stores_required, request->warnings);
+	bool ok = write_object(&t, err) && build_manifest(&t, &m, err) && publish(&t, m, err);
+	if (ok) {
+		*out = m;
+		m = NULL;
+	} else {
+		tee_discard(&t.tee);
+		if (err->code == ERR_IO || err->code == ERR_PROC || err->code == ERR_CORRUPT)
+			err_recode(err, ERR_BACKUP);
+	}
+	take_clear(&t);
+	return ok;
+}

@@ -1,0 +1,34 @@
+/*
+ * tee.h - one backup's objects into several stores at once.
+ *
+ * A store that fails is dropped, and what it got is removed, while at least `required` others go on;
+ * the first failure that leaves fewer is the tee's own.
+ */
+#ifndef BACKUP_TEE_H
+#define BACKUP_TEE_H
+
+#include "backup/backup.h"
+#include "backup/stores/store.h"
+
+struct tee {
+	const struct stores *stores;
+	const char *folder;      /* borrowed */
+	struct upload **uploads; /* one a store, NULL when none is running */
+	bool *live;
+	size_t n_live, required;
+	struct strv *warnings;   /* borrowed, may be NULL */
+	struct strv objects;     /* written or begun so far, in order */
+};
+
+/* required: 0 for all. */
+void tee_init(struct tee *t, const struct stores *stores, const char *folder, int required, struct strv *warnings);
+MUST_CHECK bool tee_begin(struct tee *t, const char *object, struct err *err);
+MUST_CHECK bool tee_write(struct tee *t, const void *data, size_t len, struct err *err);
+MUST_CHECK bool tee_finish(struct tee *t, struct err *err);
+MUST_CHECK bool tee_put(struct tee *t, const char *object, const void *data, size_t len, struct err *err);
+/* Removes everything from every store that still has it, the last object first.  What cannot be removed
+ * is named in the warnings; without a manifest it is no backup. */
+void tee_discard(struct tee *t);
+void tee_clear(struct tee *t); /* keeps what was written */
+
+#endif
