@@ -20,11 +20,15 @@ static const struct outcome_row outcomes[] = {
 	[OUTCOME_DOWNGRADED] = { "downgraded", 0, "the database is as asked" },
 	[OUTCOME_UNCHANGED] = { "unchanged", 0, "there was nothing to do" },
 	[OUTCOME_REFUSED] = { "refused", 3, "nothing was changed" },
-	[OUTCOME_ROLLED_BACK] = { "rolled-back", 4, "everything was undone, and the database is as it was before" },
-	[OUTCOME_RESTORED] = { "restored", 5, "the backup was restored, and the database is as it was before" },
-	[OUTCOME_STUCK] = { "stuck", 6, "a person is needed: the run could neither finish nor be taken back" },
+	[OUTCOME_ROLLED_BACK] = { "rolled-back", 4,
+	                          "everything was undone, and the database is as it was before" },
+	[OUTCOME_RESTORED] = { "restored", 5,
+	                       "the backup was restored, and the database is as it was before" },
+	[OUTCOME_STUCK] = { "stuck", 6,
+	                    "a person is needed: the run could neither finish nor be taken back" },
 	[OUTCOME_FAILED] = { "failed", EXIT_BY_ERROR, "nothing was changed" },
-	[OUTCOME_LOCKED] = { "locked", 8, "another run holds this database; nothing was changed by this one" },
+	[OUTCOME_LOCKED] = { "locked", 8,
+	                     "another run holds this database; nothing was changed by this one" },
 };
 
 const char *outcome_name(enum outcome o) { return outcomes[o].name; }
@@ -43,8 +47,8 @@ void run_report_clear(struct run_report *r)
 	*r = (struct run_report){ .outcome = OUTCOME_UNCHANGED };
 }
 
-void run_report_step(struct run_report *r, const char *revision, enum direction direction, const char *outcome,
-                     double seconds)
+void run_report_step(struct run_report *r, const char *revision, enum direction direction,
+                     const char *outcome, double seconds)
 {
 	r->steps = mem_grow(r->steps, r->n_steps + 1, sizeof(*r->steps));
 	r->steps[r->n_steps++] = (struct step_report){
@@ -203,10 +207,10 @@ static void print_outcome(const struct run_report *r, FILE *out)
 	} else {
 		fprintf(out, ": %s", outcomes[r->outcome].meaning);
 	}
-	/* A failure before the run has read the ledger knows no heads and must not claim any. */
+	/* Only what was proven to be as before may name where that is. */
 	if (r->outcome == OUTCOME_ROLLED_BACK || r->outcome == OUTCOME_RESTORED) {
 		fputs(", at ", out);
-		print_heads(&r->to, out);
+		print_heads(&r->from, out);
 	}
 	fputc('\n', out);
 }
@@ -230,7 +234,8 @@ static void print_facts(const struct run_report *r, FILE *out)
 		fprintf(out, "backup %s: %s in %s\n", r->backup_id, text_size(r->backup_bytes, size),
 		        text_duration((int64_t)(r->backup_seconds * 1000), took));
 	if (r->quarantine)
-		fprintf(out, "the failed database is kept as \"%s\": ripcord quarantine drop ends it\n", r->quarantine);
+		fprintf(out, "the failed database is kept as \"%s\": ripcord quarantine drop ends it\n",
+		        r->quarantine);
 	if (*r->run)
 		fprintf(out, "run %s\n", r->run);
 }

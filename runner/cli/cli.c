@@ -66,15 +66,22 @@ static const struct opt *option_in(const struct opt *table, const char *name, si
 	return NULL;
 }
 
-/* Whether an option takes a value, whichever command it belongs to: the command is not known yet.
- * No name or letter stands for a flag in one command and a value in another (test_commands.c). */
+static bool has_value(const struct opt *o) { return o->kind == OPT_TEXT || o->kind == OPT_LIST; }
+
+/* Whether an option takes a value, whichever command it belongs to: the command is not known yet.  One that
+ * is a flag elsewhere (--down) counts as a flag: with a value it works behind the command's name only. */
 static bool takes_value(const char *name, size_t len, char letter)
 {
 	const struct opt *o = option_in(global_options, name, len, letter);
+	bool found = o && has_value(o);
 
-	for (const struct command *const *c = commands; !o && *c; c++)
+	for (const struct command *const *c = commands; *c; c++) {
 		o = option_in((*c)->options, name, len, letter);
-	return o && (o->kind == OPT_TEXT || o->kind == OPT_LIST);
+		if (o && !has_value(o))
+			return false;
+		found = found || o;
+	}
+	return found;
 }
 
 /* Whether the word after this option is its value: --name VALUE, -n VALUE, but not --name=VALUE, -nVALUE. */

@@ -66,7 +66,7 @@ const struct command command_backup_create = {
 	.about = "takes a backup and reads it back",
 	.usage = "",
 	.text = "Dumps the database into every configured store at once, reads it back, and verifies it as "
-	        "the\n"
+		"the\n"
 		"configuration's _verify_ says. *ripcord backup* means the same.",
 	.needs = NEEDS_CONFIG | NEEDS_DATABASE,
 	.run = run_create,
@@ -91,9 +91,9 @@ const struct command command_backup_verify = {
 	.about = "reads a backup again, in every store that has it",
 	.usage = "ID",
 	.text = "Reads every stored byte, compares every digest and frame, parses the dump to its end, and, "
-	        "as the\n"
+		"as the\n"
 		"configuration's _verify_ says, restores it into a scratch database. Exit 7 when it is "
-	        "damaged.",
+		"damaged.",
 	.min_words = 1,
 	.max_words = 1,
 	.needs = NEEDS_CONFIG,
@@ -146,7 +146,7 @@ const struct command command_backup_list = {
 	.about = "lists the backups of all stores, newest first",
 	.usage = "",
 	.text = "Lists the backups of every database in every configured store. What has no manifest is no "
-	        "backup and\n"
+		"backup and\n"
 		"is not listed; a store that cannot be read is a warning.",
 	.needs = NEEDS_CONFIG | PRINTS_LIST,
 	.run = run_list,
@@ -174,7 +174,7 @@ const struct command command_backup_show = {
 	.about = "prints the manifest of one backup",
 	.usage = "ID",
 	.text = "Prints what a backup's manifest says, and which stores have it. ID is its id or the "
-	        "beginning of it.",
+		"beginning of it.",
 	.min_words = 1,
 	.max_words = 1,
 	.needs = NEEDS_CONFIG,

@@ -145,11 +145,11 @@ const struct command command_check = {
 	.about = "looks for problems in the revisions and the history",
 	.usage = "",
 	.text = "Reads every revision file and says what an upgrade would refuse: broken files, missing "
-	        "parents, cycles,\n"
+		"parents, cycles,\n"
 		"several heads, transaction control inside a section. With a database configured it also "
-	        "compares the\n"
+		"compares the\n"
 		"files with what was applied and checks the history's chain. Exit 3 when something was "
-	        "found.",
+		"found.",
 	.needs = NEEDS_CONFIG,
 	.run = run_check,
 };

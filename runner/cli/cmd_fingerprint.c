@@ -51,7 +51,7 @@ const struct command command_fingerprint = {
 	.about = "prints the digest of the database's schema",
 	.usage = "[--text]",
 	.text = "Prints the SHA-256 over the facts of the catalog: equal for two databases with the same "
-	        "schema, and for\n"
+		"schema, and for\n"
 		"one before and after dump and restore. Ledger and history are left out.",
 	.options = fingerprint_options,
 	.options_size = sizeof(struct fingerprint_options),

@@ -84,7 +84,7 @@ const struct command command_current = {
 	.about = "prints the revision the database is at",
 	.usage = "[--check-heads]",
 	.text = "Prints one line a head of the database, as Alembic does: the revision, and (head) where no "
-	        "file goes\n"
+		"file goes\n"
 		"further. Nothing is printed for a database without revisions.",
 	.options = current_options,
 	.options_size = sizeof(struct current_options),
@@ -218,7 +218,7 @@ const struct command command_history = {
 	.about = "lists the revisions, newest first",
 	.usage = "[-r A:B] [-i]",
 	.text = "Lists the revisions of the files, newest first, each as *parent -> revision, message*. A "
-	        "and B are\n"
+		"and B are\n"
 		"targets; _current_ is where the database is.",
 	.options = history_options,
 	.options_size = sizeof(struct history_options),
@@ -271,7 +271,7 @@ const struct command command_heads = {
 	.about = "lists the revisions that no other follows",
 	.usage = "",
 	.text = "Lists the heads of the revision files. More than one means that branches wait for ripcord "
-	        "merge.",
+		"merge.",
 	.needs = NEEDS_CONFIG | PRINTS_LIST,
 	.run = run_heads,
 };

@@ -92,9 +92,9 @@ const struct command command_init = {
 	.about = "makes a new project",
 	.usage = "[DIR]",
 	.text = "Writes ripcord.ini with every key and its default, migrations/versions, a template for "
-	        "revisions,\n"
+		"revisions,\n"
 		".env.example, and a .gitignore for state and backups. Files that are there are kept as they "
-	        "are.",
+		"are.",
 	.max_words = 1,
 	.run = run_init,
 };

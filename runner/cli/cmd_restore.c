@@ -92,9 +92,9 @@ const struct command command_restore = {
 	.about = "brings a backup back, beside the database or in its place",
 	.usage = "[--backup ID | --to-revision REV] [--as NAME | --swap [--accept-loss]] [--yes]",
 	.text = "Restores a backup into a new database and proves it: schema fingerprint and row counts must "
-	        "be those of\n"
+		"be those of\n"
 		"the manifest. Without *--as* and *--swap* it is left as a candidate beside the live "
-	        "database. With *--swap*\n"
+		"database. With *--swap*\n"
 		"one transaction renames both, and the former database is kept in quarantine.",
 	.options = restore_options,
 	.options_size = sizeof(struct restore_options),

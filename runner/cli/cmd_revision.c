@@ -259,7 +259,7 @@ static bool run_merge(struct app *app, struct err *err)
 const struct command command_merge = {
 	.name = "merge",
 	.about = "writes a revision that joins several heads",
-	.usage = "-m TEXT REV REV...",
+	.usage = "-m TEXT [--branch-label LABEL] [--rev-id ID] REV REV...",
 	.text = "Writes an empty revision whose parents are the revisions named; _heads_ names all heads.",
 	.options = merge_options,
 	.options_size = sizeof(struct revision_options),
@@ -335,7 +335,7 @@ const struct command command_edit = {
 	.about = "opens a revision in $EDITOR",
 	.usage = "REV",
 	.text = "Opens the file of a revision in $VISUAL or $EDITOR, and checks afterwards that the folder "
-	        "still loads.",
+		"still loads.",
 	.min_words = 1,
 	.max_words = 1,
 	.needs = NEEDS_CONFIG,

@@ -228,9 +228,9 @@ const struct command command_upgrade = {
 	.about = "backs up, upgrades, verifies, and takes it back when it fails",
 	.usage = "TARGET [--plan | --sql] [--yes] [--no-backup --reason TEXT] [--wait] [--writes MODE]",
 	.text = "Brings the database up to the target. A backup of the state it starts from is taken and "
-	        "read back\n"
+		"read back\n"
 		"first. When a revision, its verify or a hook fails, the run is undone: by rollback, by "
-	        "downgrade, or by\n"
+		"downgrade, or by\n"
 		"restoring the backup, whichever is proven to lead back; the exit status says which.\n"
 		"\n" TARGETS,
 	.options = upgrade_options,
@@ -246,7 +246,7 @@ const struct command command_downgrade = {
 	.about = "backs up, and takes revisions back",
 	.usage = "TARGET [--plan | --sql] [--yes] [--no-backup --reason TEXT] [--wait] [--writes MODE]",
 	.text = "Runs the downgrade sections down to the target, guarded like an upgrade: with a backup "
-	        "first, and a\n"
+		"first, and a\n"
 		"restore when a section fails.\n"
 		"\n" TARGETS,
 	.options = downgrade_options,
@@ -262,9 +262,9 @@ const struct command command_guard = {
 	.about = "runs another tool's upgrade with a way back",
 	.usage = "[--down CMD] [--no-backup --reason TEXT] [--wait] [--writes MODE] -- COMMAND [ARG...]",
 	.text = "Takes the lock and a backup, runs the command, and asks the hooks. When one of them fails, "
-	        "the down\n"
+		"the down\n"
 		"command is run and its end is compared with the beginning; without one, or when it does not "
-	        "lead back,\n"
+		"lead back,\n"
 		"the backup is restored. For example: *ripcord guard -- alembic upgrade head*",
 	.options = guard_options,
 	.options_size = sizeof(struct run_options),
@@ -320,9 +320,9 @@ const struct command command_recover = {
 	.about = "finishes or takes back an interrupted run",
 	.usage = "[RUN] [--forward | --down | --swap [--accept-loss]] [--yes]",
 	.text = "Reads the journal of an unfinished run, asks the server what is true, and finishes the run "
-	        "or takes it\n"
+		"or takes it\n"
 		"back. Without one there is nothing to do. A run that is stuck needs to be told which way to "
-	        "go.",
+		"go.",
 	.options = recover_options,
 	.options_size = sizeof(struct recover_options),
 	.max_words = 1,

@@ -32,7 +32,7 @@ const struct command command_runs_list = {
 	.about = "lists the runs, newest first",
 	.usage = "",
 	.text = "Lists the runs that the state folder knows: id, outcome, when it started. *ripcord runs* "
-	        "means the same.",
+		"means the same.",
 	.needs = NEEDS_CONFIG | PRINTS_LIST,
 	.run = run_runs_list,
 };

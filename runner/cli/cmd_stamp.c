@@ -101,7 +101,7 @@ const struct command command_stamp = {
 	.about = "says which revision the database is at, running nothing",
 	.usage = "TARGET [--purge]",
 	.text = "Writes the version table (and makes it, with the history, where it is missing) without "
-	        "running any\n"
+		"running any\n"
 		"revision and without a backup. Rows of other branches stay, unless *--purge* is given.",
 	.options = stamp_options,
 	.options_size = sizeof(struct stamp_options),
@@ -162,7 +162,7 @@ const struct command command_repair = {
 	.about = "accepts the changed file of an applied revision",
 	.usage = "REV --reason TEXT",
 	.text = "An applied revision whose file changed stops every run. This accepts the file as it is now; "
-	        "the reason\n"
+		"the reason\n"
 		"and who gave it are kept in the history.",
 	.options = repair_options,
 	.options_size = sizeof(struct repair_options),
