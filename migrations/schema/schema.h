@@ -5,7 +5,10 @@
  * out is schema_notes.md B9.  Expressions are normalised through PostgreSQL's own parser, so that a
  * reading is equal before and after dump and restore.  Objects of a kind that is not modelled become
  * facts of kind "unmodelled" by their pg_identify_object name: never skipped in silence.
- * Left out: the version table, schema `ripcord`, members of extensions, pg_toast and pg_temp.
+ * Left out: the version table with all that hangs on it, schema `ripcord`, members of extensions (but what
+ * is granted on them is in), pg_toast and pg_temp, large objects (they are data), a subscription's
+ * connection string (only a superuser may read it).  Secrets (settings, user mappings, options named
+ * like one) are shown as a short digest.
  *
  * A reading is a number of catalog queries that does not depend on the number of objects.
  */
@@ -20,11 +23,18 @@
 
 #include <stdio.h>
 
-/* strict: everything.  logical: no column order, tablespace or owner.  (The data level is rows' business.) */
-enum schema_level { SCHEMA_STRICT, SCHEMA_LOGICAL };
+/*
+ * strict: everything.  logical: no column order, tablespace or owner.  (The data level is rows' business.)
+ * inside: strict, without the facts of the database itself (kinds that begin with "database": encoding,
+ * owner, limit, settings, grants, comment), for a candidate that receives those only at the swap.
+ */
+enum schema_level { SCHEMA_STRICT, SCHEMA_LOGICAL, SCHEMA_INSIDE };
 
 struct attribute {
-	const char *name, *value; /* value is text, normalised */
+	const char *name, *value; /* value is the catalog's text, for people and for DDL */
+	/* What is compared and hashed in its stead, since the same thing can be deparsed in two ways: "sql:" and
+	 * the SHA-256 of the normalised parse tree; NULL when it is the value itself. */
+	const char *form;
 };
 
 struct fact {
@@ -32,14 +42,14 @@ struct fact {
 	const char *name;     /* qualified, quoted where SQL needs it */
 	const struct attribute *attributes; /* sorted by name */
 	size_t n;
-	const char *digest;   /* SHA-256 of kind, name and attributes, 64 hex digits */
+	const char *digest;   /* SHA-256 of kind, name and attributes' forms, 64 hex digits */
 };
 
 struct schema;
 
 /* What is not of the database's own making and is left out. */
 struct schema_options {
-	const char *version_table; /* as ledger_table() names it; NULL for none */
+	const char *version_table; /* quoted and qualified, as ledger_table() names it; NULL for none */
 };
 
 /* Reads the connected database.  Uses the open transaction when there is one (so that it sees a
