@@ -2,7 +2,8 @@
 
 /* Position counts the living columns only: attnum remembers dropped ones.  A storage, collation or
  * statistics target that is the type's or the server's own is no fact.  attndims is not read: PostgreSQL
- * does not enforce it, and text[][] comes back from a restore with another. */
+ * does not enforce it, and text[][] comes back from a restore with another; nor is pg_attver, a mark of
+ * the server's own that the minor releases of November 2026 keep among a column's options. */
 static const struct kind_query QUERIES[] = {
 	{ "column", .sql =
 		"SELECT r.name || '.' || quote_ident(a.attname) AS name,"
@@ -20,7 +21,8 @@ static const struct kind_query QUERIES[] = {
 		" CASE a.attcompression WHEN 'p' THEN 'pglz' WHEN 'l' THEN 'lz4' ELSE nullif(a.attcompression::text, '') END"
 		" AS compression,"
 		" nullif(a.attstattarget, -1) AS \"statistics target\","
-		" CASE WHEN a.attoptions IS NOT NULL THEN " SORTED("a.attoptions") " END AS options,"
+		" CASE WHEN a.attoptions IS NOT NULL THEN (SELECT string_agg(o, ', ' ORDER BY o COLLATE \"C\")"
+		" FROM unnest(a.attoptions) o WHERE o NOT LIKE 'pg\\_attver=%') END AS options,"
 		" CASE WHEN a.attfdwoptions IS NOT NULL THEN " OPTIONS("a.attfdwoptions") " END AS \"foreign options\","
 		" NOT a.attislocal AS inherited"
 		" FROM pg_attribute a JOIN relation r ON r.oid = a.attrelid"
