@@ -2,6 +2,7 @@
 #include "base/mem.h"
 
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,7 +27,7 @@ static void reserve(struct buf *b, size_t more)
 
 	size_t cap = b->cap ? b->cap : FIRST_CAP;
 	while (cap < need)
-		cap = cap > need / 2 ? need : cap * 2;
+		cap = cap > SIZE_MAX / 2 ? need : cap * 2;
 	b->data = mem_grow(b->data, cap, 1);
 	b->cap = cap;
 }
