@@ -39,7 +39,7 @@ struct facts {
 	struct strv invalid_indexes, logical_slots, subscriptions, prepared_xacts;
 	struct strv name_bound_extensions; /* pg_cron: tied to the database's name */
 	struct strv foreign_dumps;    /* other people's running pg_dump, as "pid 123 since 10:15" */
-	struct strv superuser_sessions; /* sessions we may not terminate */
+	struct strv superuser_sessions; /* sessions we may not terminate, superusers' and others', as "pid 123, role postgres" */
 	struct strv unrestorable;     /* objects that this role cannot restore, and why */
 	struct strv extensions_missing; /* name and version that CREATE EXTENSION cannot give */
 	struct strv standbys;         /* application_name of streaming standbys */
@@ -50,6 +50,7 @@ struct facts {
 	const char *waiver_reason;
 	const char *pg_dump_dir;      /* NULL: none of that major was found */
 	struct strv stores_failing;   /* "name: why" */
+	size_t stores_required;       /* how many of the stores must succeed; 0: all */
 	struct { const char *name; struct fact_int free_bytes; } stores[16];
 	size_t n_stores;
 	struct fact_int server_free_bytes; /* of the server's data disk: statvfs where it is ours, else configured */
@@ -59,14 +60,17 @@ struct facts {
 	bool ladder_downgrades;
 	const char *unfinished_run;   /* its id, NULL for none */
 	struct strv no_downgrade;     /* revisions on the way without a downgrade */
+	bool one_head_needed;         /* the target names one head: `head`, `+1` */
 	size_t steps;
+	/* whoever gathers keeps here what the strings above point at */
+	struct strv owned;
 };
 
 enum verdict { VERDICT_PASS, VERDICT_WARN, VERDICT_UNKNOWN, VERDICT_REFUSE };
 
 struct finding {
 	const char *gate;    /* "server-writable": stable, for scripts */
-	enum verdict verdict;
+	enum verdict verdict; /* UNKNOWN only where the preset shows it; else it has become a refusal */
 	char message[512];   /* what is so */
 	char hint[256];      /* what to do, "" for none */
 };
@@ -76,15 +80,26 @@ struct findings {
 	size_t n;
 };
 
-/* How strict: from the presets compiled in, or a file with the same keys. */
+/*
+ * How strict: from the presets compiled in (presets/), or a file with the same keys.
+ * ERR_USAGE with file and line for an unknown name, key or value.
+ */
 struct preset;
 MUST_CHECK bool preset_load(const char *name_or_path, struct preset **out, struct err *err);
 void preset_free(struct preset *p);
+static inline void cleanup_preset_(struct preset **p) { preset_free(*p); }
+#define cleanup_preset __attribute__((cleanup(cleanup_preset_)))
+/* The names that are compiled in, NULL-terminated. */
+const char *const *preset_names(void);
 
-/* Asks every gate.  *worst is the worst verdict after the preset's reading of `unknown`. */
+/* Asks every gate: one finding each, in the table's order.  *worst is the worst verdict after the preset's
+ * reading of `unknown`; only VERDICT_REFUSE refuses. */
 void gates_evaluate(const struct facts *facts, const struct preset *preset, struct findings *out, enum verdict *worst);
 void findings_clear(struct findings *f);
 void facts_clear(struct facts *f); /* the vectors */
+#define cleanup_findings __attribute__((cleanup(findings_clear)))
+#define cleanup_facts    __attribute__((cleanup(facts_clear)))
+const char *verdict_name(enum verdict v); /* "pass", "warn", "unknown", "refuse" */
 
 /* The table, for documentation and `doctor`: name and one line of each gate. */
 size_t gates_count(void);

@@ -1,0 +1,138 @@
+#include "policies/gates/gates.h"
+
+#include "base/buf.h"
+#include "base/mem.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LISTED_MAX 4 /* names in a message; doctor --json has no more room either */
+
+static const struct gate {
+	const char *name, *about;
+	gate_check *check;
+} gates[] = {
+	{ "server-version", "PostgreSQL 15, 17 and 18 are tested", gate_server_version },
+	{ "server-writable", "a standby or a read-only session can upgrade nothing", gate_server_writable },
+	{ "track-counts", "without its counters nobody can say whose rows a way back would touch",
+	  gate_track_counts },
+	{ "database-owner", "the swap renames the database", gate_database_owner },
+	{ "create-database", "a restore, and the proof of a backup, needs a database beside the live one",
+	  gate_create_database },
+	{ "terminate-sessions", "the swap ends the sessions of others", gate_terminate_sessions },
+	{ "foreign-sessions", "a session that cannot be ended holds up the swap", gate_foreign_sessions },
+	{ "backup-rights", "pg_dump must read every table and sequence", gate_backup_rights },
+	{ "unrestorable-objects", "a restore by this role must meet no error", gate_unrestorable },
+	{ "pg-dump", "a dump is taken by the server's own major version", gate_pg_dump },
+	{ "backup-waiver", "no way up without a way back, unless somebody says why", gate_backup_waiver },
+	{ "backup-verification", "a backup that was only read again need not restore",
+	  gate_backup_verification },
+	{ "stores", "the backup must have somewhere to go", gate_stores },
+	{ "store-free-space", "the backup must fit into its stores", gate_store_free_space },
+	{ "server-free-space", "a restore stands beside the live database", gate_server_free_space },
+	{ "invalid-indexes", "an invalid index is in no dump: the restored schema would differ",
+	  gate_invalid_indexes },
+	{ "extension-versions", "a restore must find each extension at its version",
+	  gate_extension_versions },
+	{ "name-bound-extensions", "an extension tied to the database's name does not survive a swap",
+	  gate_name_bound_extensions },
+	{ "logical-slots", "a swap leaves logical slots, and the WAL they hold, with the failed database",
+	  gate_logical_slots },
+	{ "subscriptions", "a restored subscription is disabled", gate_subscriptions },
+	{ "prepared-transactions", "a prepared transaction blocks the rename and writes when it commits",
+	  gate_prepared_transactions },
+	{ "running-dumps", "a change waits for a running pg_dump, and everybody behind it",
+	  gate_running_dumps },
+	{ "unmodelled-objects", "what the fingerprint cannot describe is not proven", gate_unmodelled },
+	{ "others-writes", "a restore would lose what others write meanwhile", gate_others_writes },
+	{ "standbys", "readers on a standby stay on the failed database after a swap", gate_standbys },
+	{ "replay-lag", "a standby far behind would be lost with the primary", gate_replay_lag },
+	{ "unfinished-run", "a run begins where the last one ended", gate_unfinished_run },
+	{ "one-head", "a target of one head needs one head", gate_one_head },
+	{ "downgrades", "a revision without downgrade is undone by a restore alone", gate_downgrades },
+	{ "way-back", "the ladder must lead back", gate_way_back },
+};
+#define GATES_COUNT (sizeof(gates) / sizeof(gates[0]))
+
+size_t gates_count(void) { return GATES_COUNT; }
+
+const char *gates_name(size_t i) { return gates[i].name; }
+
+const char *gates_about(size_t i) { return gates[i].about; }
+
+const char *verdict_name(enum verdict v)
+{
+	static const char *const names[] = { "pass", "warn", "unknown", "refuse" };
+
+	return names[v];
+}
+
+static bool refuses_unknown(const struct preset *p, const char *gate)
+{
+	if (strv_has(&p->refused, gate))
+		return true;
+	return p->refuse_unknown && !strv_has(&p->shown, gate);
+}
+
+void gates_evaluate(const struct facts *facts, const struct preset *preset, struct findings *out,
+                    enum verdict *worst)
+{
+	*worst = VERDICT_PASS;
+	out->v = mem_new0(GATES_COUNT * sizeof(*out->v));
+	out->n = GATES_COUNT;
+	for (size_t i = 0; i < GATES_COUNT; i++) {
+		struct finding *found = &out->v[i];
+
+		found->gate = gates[i].name;
+		gates[i].check(facts, preset, found);
+		if (found->verdict == VERDICT_UNKNOWN && refuses_unknown(preset, found->gate))
+			found->verdict = VERDICT_REFUSE;
+		if (found->verdict > *worst)
+			*worst = found->verdict;
+	}
+}
+
+void findings_clear(struct findings *f)
+{
+	free(f->v);
+	*f = (struct findings){ .v = NULL };
+}
+
+bool may_restore(const struct facts *f) { return f->ladder_restores && !f->backup_waived; }
+
+bool will_restore(const struct facts *f)
+{
+	return may_restore(f) || (!f->backup_waived && strcmp(f->backup_verify, "read") != 0);
+}
+
+void say(struct finding *out, enum verdict verdict, const char *fmt, ...)
+{
+	va_list args;
+
+	out->verdict = verdict;
+	va_start(args, fmt);
+	vsnprintf(out->message, sizeof(out->message), fmt, args);
+	va_end(args);
+}
+
+void advise(struct finding *out, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(out->hint, sizeof(out->hint), fmt, args);
+	va_end(args);
+}
+
+void say_list(struct finding *out, enum verdict verdict, const char *what, const struct strv *items)
+{
+	cleanup_buf struct buf text = BUF_INIT(BUF_TEXT_MAX);
+
+	for (size_t i = 0; i < items->n && i < LISTED_MAX; i++)
+		buf_fmt(&text, "%s%.80s", i > 0 ? ", " : "", items->v[i]);
+	if (items->n > LISTED_MAX)
+		buf_fmt(&text, " and %zu more", items->n - LISTED_MAX);
+	say(out, verdict, "%s: %s", what, buf_text(&text));
+}
