@@ -71,14 +71,22 @@ static void add_line(struct buf *b, const char *text)
 	}
 }
 
+/* The server's last words (FATAL: an administrator's pg_terminate_backend, a shutdown) come as an error
+ * of the statement and say more than libpq does, but what they end is the connection. */
 static bool fail_lost(struct db *db, const char *why, struct err *err)
 {
 	cleanup_buf struct buf text = BUF_INIT(BUF_TEXT_MAX);
 
-	db->lost = true;
-	if (err->code != ERR_NONE)
+	if (err->code != ERR_NONE && (err->code != ERR_DB || db->lost)) {
+		db->lost = true;
 		return false;
-	add_line(&text, why && *why ? why : "the server closed it");
+	}
+	db->lost = true;
+	if (err->code == ERR_DB)
+		buf_str(&text, err->msg);
+	else
+		add_line(&text, why && *why ? why : "the server closed it");
+	*err = (struct err)ERR_INIT;
 	err_set(err, ERR_DB, "the connection to the database was lost: %s", buf_text(&text));
 	snprintf(err->sqlstate, sizeof(err->sqlstate), "%s", SQLSTATE_CONNECTION_FAILED);
 	return false;
@@ -277,18 +285,12 @@ static bool finish(struct db *db, struct err *err)
 	return ok;
 }
 
-/* The end of every call: a connection that broke is said to be lost, whatever the server's last words. */
+/* The end of every call: a connection that broke is said to be lost, whatever came last. */
 static bool end_call(struct db *db, bool ok, struct err *err)
 {
 	if (db->lost || PQstatus(db->conn) != CONNECTION_BAD)
 		return ok;
-	db->lost = true;
-	if (err->code != ERR_NONE && err->code != ERR_DB)
-		return false;
-	/* FATAL errors (an administrator's pg_terminate_backend, a shutdown) came as a result just before. */
-	struct err last = *err;
-	*err = (struct err)ERR_INIT;
-	return fail_lost(db, last.code != ERR_NONE ? last.msg : PQerrorMessage(db->conn), err);
+	return fail_lost(db, PQerrorMessage(db->conn), err);
 }
 
 static bool sent(struct db *db, int accepted, struct err *err)
@@ -385,10 +387,7 @@ bool db_start(struct db *db, const char *sql, struct err *err)
 	return end_call(db, sent(db, PQsendQuery(db->conn, sql), err), err);
 }
 
-bool db_is_busy(struct db *db)
-{
-	return PQconsumeInput(db->conn) && PQisBusy(db->conn);
-}
+bool db_is_busy(struct db *db) { return PQconsumeInput(db->conn) && PQisBusy(db->conn); }
 
 bool db_finish(struct db *db, struct err *err)
 {
