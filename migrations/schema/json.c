@@ -91,7 +91,8 @@ bool schema_from_json(const json_t *j, struct schema **out, struct err *err)
 	if (!json_need_int(j, "format", &format, err))
 		return err_wrap(err, "facts of a schema");
 	if (format != FORMAT)
-		return err_set(err, ERR_CORRUPT, "facts of a schema: format %lld is not known", (long long)format);
+		return err_set(err, ERR_CORRUPT, "facts of a schema: format %lld is not known",
+		               (long long)format);
 	if (!json_is_array(facts))
 		return err_set(err, ERR_CORRUPT, "facts of a schema: \"facts\" is missing");
 	for (size_t i = 0; i < json_array_size(facts); i++)

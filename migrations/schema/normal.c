@@ -31,10 +31,7 @@ static const struct context *find_context(const char *name)
 	abort();
 }
 
-static bool is_word(char c)
-{
-	return isalnum((unsigned char)c) || c == '_' || (unsigned char)c >= 0x80;
-}
+static bool is_word(char c) { return isalnum((unsigned char)c) || c == '_' || (unsigned char)c >= 0x80; }
 
 static bool has_word(const char *text, const char *word)
 {
@@ -119,9 +116,8 @@ static json_t *distributed(const json_t *cast)
 
 static void drop_places(json_t *object)
 {
-	static const char *const PLACES[] = { "location",   "stmt_location", "stmt_len",
-		                              "list_start", "list_end",      "rexpr_list_start",
-		                              "rexpr_list_end" };
+	static const char *const PLACES[] = { "location", "stmt_location",    "stmt_len",      "list_start",
+		                              "list_end", "rexpr_list_start", "rexpr_list_end" };
 
 	for (size_t i = 0; i < sizeof(PLACES) / sizeof(*PLACES); i++)
 		(void)json_object_del(object, PLACES[i]);
@@ -134,10 +130,8 @@ void normal_tree(json_t *tree)
 	const char *key;
 	size_t i;
 
-	json_array_foreach(tree, i, child)
-		normal_tree(child);
-	json_object_foreach(tree, key, child)
-		normal_tree(child);
+	json_array_foreach(tree, i, child) normal_tree(child);
+	json_object_foreach(tree, key, child) normal_tree(child);
 	if (!json_is_object(tree))
 		return;
 	drop_places(tree);

@@ -25,7 +25,8 @@ static const char COMMON[] =
 	"space(oid, name) AS (SELECT oid, quote_ident(nspname) FROM pg_namespace"
 	" WHERE nspname !~ '^pg_(toast|temp)'), "
 	"relation(oid, relkind, relowner, name) AS (SELECT c.oid, c.relkind, c.relowner,"
-	" space.name || '.' || quote_ident(c.relname) FROM pg_class c JOIN space ON space.oid = c.relnamespace) ";
+	" space.name || '.' || quote_ident(c.relname) FROM pg_class c JOIN space ON space.oid = "
+        "c.relnamespace) ";
 
 /* What changes deparsed text (schema_notes.md B8, each seen to).  pg_temp comes last, so that no temporary
  * table stands before a catalog. */
@@ -36,9 +37,13 @@ static const char SETTINGS[] =
 	" SET LOCAL standard_conforming_strings = on; SET LOCAL jit = off";
 
 static const struct kind_list *const DATABASE_KINDS[] = {
-	&KINDS_RELATIONS,  &KINDS_COLUMNS,     &KINDS_CONSTRAINTS, &KINDS_ROUTINES,   &KINDS_TYPES,
-	&KINDS_OPERATORS,  &KINDS_SECURITY,    &KINDS_REPLICATION, &KINDS_EXTENSIONS, &KINDS_TEXTSEARCH,
-	&KINDS_FOREIGN,    &KINDS_DATABASE,    &KINDS_UNMODELLED,  NULL,
+	&KINDS_RELATIONS,   &KINDS_COLUMNS,
+	&KINDS_CONSTRAINTS, &KINDS_ROUTINES,
+	&KINDS_TYPES,       &KINDS_OPERATORS,
+	&KINDS_SECURITY,    &KINDS_REPLICATION,
+	&KINDS_EXTENSIONS,  &KINDS_TEXTSEARCH,
+	&KINDS_FOREIGN,     &KINDS_DATABASE,
+	&KINDS_UNMODELLED,  NULL,
 };
 static const struct kind_list *const CLUSTER_KINDS[] = { &KINDS_ROLES, NULL };
 
@@ -66,7 +71,8 @@ static bool suits(const struct kind_query *q, int major)
 	return major >= q->since && (q->until == 0 || major < q->until);
 }
 
-static void choose_queries(struct reading *r, const struct kind_list *const *lists, int major, const char *common)
+static void choose_queries(struct reading *r, const struct kind_list *const *lists, int major,
+                           const char *common)
 {
 	for (; *lists; lists++)
 		for (size_t i = 0; i < (*lists)->n; i++) {
@@ -95,7 +101,8 @@ static size_t read_columns(struct schema *s, const struct rows *rows, struct col
 
 	for (size_t i = 0; i < rows_columns(rows); i++) {
 		const char *alias = rows_name(rows, i), *colon = strchr(alias, ':');
-		cleanup_free char *name = colon ? mem_strndup(alias, (size_t)(colon - alias)) : mem_strdup(alias);
+		cleanup_free char *name =
+			colon ? mem_strndup(alias, (size_t)(colon - alias)) : mem_strdup(alias);
 
 		if (strcmp(name, "name") == 0 || strcmp(name, "kind") == 0)
 			continue;
@@ -148,7 +155,8 @@ static bool read_facts(struct reading *r, size_t query, struct schema *s, struct
 		if (!name)
 			return err_set(err, ERR_DB, "a %s was dropped while the schema was read", kind);
 		for (size_t i = 0; i < n_columns; i++)
-			n += read_attribute(r, s, &columns[i], rows_get(rows, row, columns[i].index), &list[n]);
+			n += read_attribute(r, s, &columns[i], rows_get(rows, row, columns[i].index),
+			                    &list[n]);
 		schema_add(s, own ? schema_keep(s, own) : kind, schema_keep(s, name), list, n);
 	}
 	return true;
@@ -170,12 +178,15 @@ static void add_text_mode(const struct reading *r, struct schema *s)
 static bool begin(struct db *db, bool own, struct err *err)
 {
 	return db_runf(db, err, "%s; %s",
-	               own ? "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY" : "SAVEPOINT ripcord_schema", SETTINGS);
+	               own ? "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY" : "SAVEPOINT ripcord_schema",
+	               SETTINGS);
 }
 
 static bool end(struct db *db, bool own, struct err *err)
 {
-	return db_run(db, own ? "ROLLBACK" : "ROLLBACK TO SAVEPOINT ripcord_schema; RELEASE SAVEPOINT ripcord_schema",
+	return db_run(db,
+	              own ? "ROLLBACK"
+	                  : "ROLLBACK TO SAVEPOINT ripcord_schema; RELEASE SAVEPOINT ripcord_schema",
 	              err);
 }
 

@@ -62,7 +62,8 @@ static void print_fact(struct buf *out, char side, const struct fact *f, enum sc
 }
 
 /* Walks two sorted arrays of attributes; true when any differs. */
-static bool diff_attributes(const struct fact *f, const struct fact *g, enum schema_level level, struct buf *out)
+static bool diff_attributes(const struct fact *f, const struct fact *g, enum schema_level level,
+                            struct buf *out)
 {
 	size_t i = 0, j = 0;
 	bool differs = false;
@@ -71,7 +72,8 @@ static bool diff_attributes(const struct fact *f, const struct fact *g, enum sch
 		const struct attribute *a = i < f->n ? &f->attributes[i] : NULL;
 		const struct attribute *b = j < g->n ? &g->attributes[j] : NULL;
 		int order = !a ? 1 : !b ? -1 : strcmp(a->name, b->name);
-		bool same = order == 0 && !a->form == !b->form && strcmp(attribute_form(a), attribute_form(b)) == 0;
+		bool same = order == 0 && !a->form == !b->form &&
+		            strcmp(attribute_form(a), attribute_form(b)) == 0;
 
 		i += order <= 0;
 		j += order >= 0;
@@ -86,7 +88,8 @@ static bool diff_attributes(const struct fact *f, const struct fact *g, enum sch
 	return differs;
 }
 
-size_t schema_diff(const struct schema *before, const struct schema *after, enum schema_level level, struct buf *out)
+size_t schema_diff(const struct schema *before, const struct schema *after, enum schema_level level,
+                   struct buf *out)
 {
 	size_t i = 0, j = 0, differ = 0;
 

@@ -35,10 +35,7 @@ static void *arena_take(struct schema *s, size_t len)
 	return p;
 }
 
-struct schema *schema_new(void)
-{
-	return mem_new0(sizeof(struct schema));
-}
+struct schema *schema_new(void) { return mem_new0(sizeof(struct schema)); }
 
 void schema_free(struct schema *s)
 {
@@ -110,7 +107,8 @@ static int compare_facts(const void *a, const void *b)
 }
 
 /* Every text ends with a NUL and an attribute begins with a letter of its own, so no two facts share bytes. */
-static void fact_digest(const struct fact *f, enum schema_level level, struct buf *bytes, char hex[SHA256_HEX])
+static void fact_digest(const struct fact *f, enum schema_level level, struct buf *bytes,
+                        char hex[SHA256_HEX])
 {
 	bytes->len = 0;
 	buf_add(bytes, f->kind, strlen(f->kind) + 1);
@@ -142,15 +140,9 @@ void schema_seal(struct schema *s)
 		qsort(s->facts, s->n, sizeof(*s->facts), compare_facts);
 }
 
-size_t schema_count(const struct schema *s)
-{
-	return s->n;
-}
+size_t schema_count(const struct schema *s) { return s->n; }
 
-const struct fact *schema_fact(const struct schema *s, size_t i)
-{
-	return &s->facts[i];
-}
+const struct fact *schema_fact(const struct schema *s, size_t i) { return &s->facts[i]; }
 
 bool level_has_fact(enum schema_level level, const struct fact *f)
 {

@@ -13,7 +13,8 @@ static const struct kind_query QUERIES[] = {
 		" to_jsonb(d) ->> 'daticurules' AS rules, nullif(d.datconnlimit, -1) AS \"connection limit\","
 		" d.datistemplate AS template, nullif(t.spcname, 'pg_default') AS tablespace,"
 		" shobj_description(d.oid, 'pg_database') AS comment"
-		" FROM pg_database d LEFT JOIN pg_tablespace t ON t.oid = d.dattablespace WHERE d.oid = " THIS_DATABASE },
+		" FROM pg_database d LEFT JOIN pg_tablespace t ON t.oid = d.dattablespace"
+		" WHERE d.oid = " THIS_DATABASE },
 
 	/* Values may be secrets. */
 	{ "database setting", .sql =
@@ -25,9 +26,11 @@ static const struct kind_query QUERIES[] = {
 		", had AS (SELECT grantee, " PRIVILEGES("d.datdba") " AS privileges FROM pg_database d,"
 		" aclexplode(d.datacl) WHERE d.oid = " THIS_DATABASE " GROUP BY 1), "
 		"made AS (SELECT grantee, " PRIVILEGES("d.datdba") " AS privileges FROM pg_database d,"
-		" aclexplode(acldefault('d', d.datdba)) WHERE d.oid = " THIS_DATABASE " AND d.datacl IS NOT NULL GROUP BY 1) "
+		" aclexplode(acldefault('d', d.datdba))"
+		" WHERE d.oid = " THIS_DATABASE " AND d.datacl IS NOT NULL GROUP BY 1) "
 		"SELECT 'to ' || " GRANTEE("grantee") " AS name, coalesce(had.privileges, 'none') AS privileges"
-		" FROM had FULL JOIN made USING (grantee) WHERE had.privileges IS DISTINCT FROM made.privileges" },
+		" FROM had FULL JOIN made USING (grantee)"
+		" WHERE had.privileges IS DISTINCT FROM made.privileges" },
 
 	{ "database security label", .sql =
 		"SELECT 'by ' || quote_ident(l.provider) AS name, l.label AS text FROM pg_shseclabel l"

@@ -9,7 +9,8 @@ static const struct kind_query QUERIES[] = {
 	/* ALTER ... DEPENDS ON EXTENSION. */
 	{ "extension dependency", .sql =
 		"SELECT i.type || ' ' || i.identity || ' on ' || quote_ident(e.extname) AS name"
-		" FROM pg_depend d JOIN pg_extension e ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid,"
+		" FROM pg_depend d JOIN pg_extension e ON d.refclassid = 'pg_extension'::regclass"
+		" AND d.refobjid = e.oid,"
 		" pg_identify_object(d.classid, d.objid, d.objsubid) i WHERE d.deptype = 'x'" },
 };
 

@@ -20,7 +20,8 @@ static const struct kind_query QUERIES[] = {
 	 * a superuser, the server's owner for PUBLIC, the mapped role itself. */
 	{ "user mapping", .sql =
 		"SELECT " GRANTEE("m.umuser") " || ' on ' || quote_ident(m.srvname) AS name,"
-		" (SELECT string_agg(split_part(o, '=', 1) || '=' || " TAG("o") ", ', ' ORDER BY o COLLATE \"C\")"
+		" (SELECT string_agg(split_part(o, '=', 1) || '=' || " TAG("o") ", ', '"
+		" ORDER BY o COLLATE \"C\")"
 		" FROM unnest(m.umoptions) o) AS options"
 		" FROM pg_user_mappings m WHERE" OURS("pg_user_mapping", "m.umid") },
 };

@@ -37,7 +37,8 @@ struct kind_list {
 
 /* Not made by initdb, nor left out. */
 #define OURS(catalog, oid) \
-	" " oid " >= " FIRST_OID " AND NOT EXISTS (SELECT FROM outside WHERE outside.classid = '" catalog "'::regclass" \
+	" " oid " >= " FIRST_OID " AND NOT EXISTS (SELECT FROM outside" \
+	" WHERE outside.classid = '" catalog "'::regclass" \
 	" AND outside.objid = " oid ") "
 
 /* Sixteen digits of a SHA-256 instead of a value that may be a secret. */

@@ -5,7 +5,8 @@
 
 /* Entries of an extension's families are no members of it themselves: the family decides. */
 #define FAMILY_OURS(oid) \
-	" NOT EXISTS (SELECT FROM outside WHERE outside.classid = 'pg_opfamily'::regclass AND outside.objid = " oid ") AND"
+	" NOT EXISTS (SELECT FROM outside WHERE outside.classid = 'pg_opfamily'::regclass"
+	" AND outside.objid = " oid ") AND"
 
 static const struct kind_query QUERIES[] = {
 	{ "operator", .sql =
@@ -19,7 +20,8 @@ static const struct kind_query QUERIES[] = {
 	{ "operator class", .sql =
 		"SELECT " IDENTITY("pg_opclass", "c.oid") " AS name, pg_get_userbyid(c.opcowner) AS owner,"
 		" " IDENTITY("pg_opfamily", "c.opcfamily") " AS family, format_type(c.opcintype, NULL) AS type,"
-		" CASE WHEN c.opckeytype <> 0 THEN format_type(c.opckeytype, NULL) END AS \"key type\", c.opcdefault AS default"
+		" CASE WHEN c.opckeytype <> 0 THEN format_type(c.opckeytype, NULL) END AS \"key type\","
+		" c.opcdefault AS default"
 		" FROM pg_opclass c JOIN space n ON n.oid = c.opcnamespace WHERE" OURS("pg_opclass", "c.oid") },
 
 	{ "operator family", .sql =
@@ -29,7 +31,8 @@ static const struct kind_query QUERIES[] = {
 	{ "family operator", .sql =
 		"SELECT " IDENTITY("pg_amop", "o.oid") " AS name, o.amopopr::regoperator::text AS operator,"
 		" CASE o.amoppurpose WHEN 's' THEN 'search' ELSE 'ordering' END AS purpose,"
-		" CASE WHEN o.amopsortfamily <> 0 THEN " IDENTITY("pg_opfamily", "o.amopsortfamily") " END AS \"sort family\""
+		" CASE WHEN o.amopsortfamily <> 0 THEN " IDENTITY("pg_opfamily", "o.amopsortfamily") " END"
+		" AS \"sort family\""
 		" FROM pg_amop o WHERE" FAMILY_OURS("o.amopfamily") OURS("pg_amop", "o.oid") },
 
 	{ "family function", .sql =
@@ -37,7 +40,8 @@ static const struct kind_query QUERIES[] = {
 		" FROM pg_amproc p WHERE" FAMILY_OURS("p.amprocfamily") OURS("pg_amproc", "p.oid") },
 
 	{ "access method", .sql =
-		"SELECT quote_ident(a.amname) AS name, a.amhandler::regproc::text AS handler, a.amtype::text AS type"
+		"SELECT quote_ident(a.amname) AS name, a.amhandler::regproc::text AS handler, a.amtype::text"
+		" AS type"
 		" FROM pg_am a WHERE" OURS("pg_am", "a.oid") },
 };
 

@@ -2,15 +2,18 @@
 
 /* The cluster's: read apart from a database's facts, and never a password (pg_roles shows none). */
 #define MEMBERSHIP(more) \
-	"SELECT quote_ident(m.rolname) || ' in ' || quote_ident(r.rolname) || ' by ' || quote_ident(g.rolname) AS name," \
+	"SELECT quote_ident(m.rolname) || ' in ' || quote_ident(r.rolname) || ' by '" \
+	" || quote_ident(g.rolname) AS name," \
 	" a.admin_option AS admin" more \
 	" FROM pg_auth_members a JOIN pg_roles r ON r.oid = a.roleid JOIN pg_roles m ON m.oid = a.member" \
 	" JOIN pg_roles g ON g.oid = a.grantor WHERE a.member >= " FIRST_OID " OR a.roleid >= " FIRST_OID
 
 static const struct kind_query QUERIES[] = {
 	{ "role", .sql =
-		"SELECT quote_ident(r.rolname) AS name, r.rolsuper AS superuser, NOT r.rolinherit AS \"no inherit\","
-		" r.rolcreaterole AS \"create role\", r.rolcreatedb AS \"create database\", r.rolcanlogin AS login,"
+		"SELECT quote_ident(r.rolname) AS name, r.rolsuper AS superuser, NOT r.rolinherit"
+		" AS \"no inherit\","
+		" r.rolcreaterole AS \"create role\", r.rolcreatedb AS \"create database\", r.rolcanlogin"
+		" AS login,"
 		" r.rolreplication AS replication, r.rolbypassrls AS \"bypass row security\","
 		" nullif(r.rolconnlimit, -1) AS \"connection limit\", r.rolvaliduntil AS \"valid until\","
 		" shobj_description(r.oid, 'pg_authid') AS comment"
@@ -25,7 +28,8 @@ static const struct kind_query QUERIES[] = {
 		" FROM pg_db_role_setting s, unnest(s.setconfig) o WHERE s.setdatabase = 0" },
 
 	{ "parameter grant", .since = 15, .sql =
-		"SELECT p.parname || ' to ' || " GRANTEE("grantee") " AS name, " PRIVILEGES("10") " AS privileges"
+		"SELECT p.parname || ' to '"
+		" || " GRANTEE("grantee") " AS name, " PRIVILEGES("10") " AS privileges"
 		" FROM pg_parameter_acl p, aclexplode(p.paracl) GROUP BY p.parname, grantee" },
 
 	{ "tablespace", .sql =
@@ -36,7 +40,8 @@ static const struct kind_query QUERIES[] = {
 
 	{ "role security label", .sql =
 		"SELECT quote_ident(r.rolname) || ' by ' || quote_ident(l.provider) AS name, l.label AS text"
-		" FROM pg_shseclabel l JOIN pg_roles r ON r.oid = l.objoid WHERE l.classoid = 'pg_authid'::regclass" },
+		" FROM pg_shseclabel l JOIN pg_roles r ON r.oid = l.objoid"
+		" WHERE l.classoid = 'pg_authid'::regclass" },
 };
 
 const struct kind_list KINDS_ROLES = KIND_LIST(QUERIES);

@@ -16,10 +16,12 @@
 	"had AS (SELECT classid, objid, objsubid, grantee, " PRIVILEGES("s.owner") " AS privileges" \
 	" FROM source s, aclexplode(s.acl) GROUP BY 1, 2, 3, 4), " \
 	"made AS (SELECT s.classid, s.objid, s.objsubid, grantee, " PRIVILEGES("s.owner") " AS privileges" \
-	" FROM source s LEFT JOIN pg_init_privs i ON i.classoid = s.classid AND i.objoid = s.objid AND i.objsubid = s.objsubid," \
+	" FROM source s LEFT JOIN pg_init_privs i ON i.classoid = s.classid AND i.objoid = s.objid" \
+	" AND i.objsubid = s.objsubid," \
 	" aclexplode(coalesce(i.initprivs, s.base)) GROUP BY 1, 2, 3, 4), " \
 	"differs AS (SELECT classid, objid, objsubid, grantee, had.privileges FROM had" \
-	" FULL JOIN made USING (classid, objid, objsubid, grantee) WHERE had.privileges IS DISTINCT FROM made.privileges) "
+	" FULL JOIN made USING (classid, objid, objsubid, grantee)"
+	" WHERE had.privileges IS DISTINCT FROM made.privileges) "
 
 static const struct kind_query QUERIES[] = {
 	/* Members of extensions are in, pg_dump carries their grants; temporary objects have no name to give. */
@@ -30,12 +32,14 @@ static const struct kind_query QUERIES[] = {
 			" || CASE WHEN o.oid < " FIRST_OID " AND relation.name LIKE 'information\\_schema.%'"
 			" THEN ARRAY[makeaclitem(0, o.relowner, 'SELECT', false)] END, o.relowner"
 			" FROM pg_class o JOIN relation USING (oid) WHERE o.relacl IS NOT NULL"
-			" UNION ALL SELECT 'pg_class'::regclass::oid, a.attrelid, a.attnum, a.attacl, '{}'::aclitem[], r.relowner"
-			" FROM pg_attribute a JOIN relation r ON r.oid = a.attrelid WHERE a.attacl IS NOT NULL AND NOT a.attisdropped"
+			" UNION ALL SELECT 'pg_class'::regclass::oid, a.attrelid, a.attnum, a.attacl, NULL::aclitem[], r.relowner"
+			" FROM pg_attribute a JOIN relation r ON r.oid = a.attrelid"
+			" WHERE a.attacl IS NOT NULL AND NOT a.attisdropped"
 			" UNION ALL " SOURCE("pg_proc", "'f'", "proacl", "proowner")
 			" UNION ALL " SOURCE("pg_type", "'T'", "typacl", "typowner")
 			" UNION ALL SELECT 'pg_namespace'::regclass::oid, o.oid, 0, o.nspacl, acldefault('n', o.nspowner)"
-			" || CASE WHEN o.nspname = 'information_schema' THEN ARRAY[makeaclitem(0, o.nspowner, 'USAGE', false)] END, o.nspowner"
+			" || CASE WHEN o.nspname = 'information_schema'"
+			" THEN ARRAY[makeaclitem(0, o.nspowner, 'USAGE', false)] END, o.nspowner"
 			" FROM pg_namespace o WHERE o.nspacl IS NOT NULL AND o.nspname !~ '^pg_(toast|temp)'"
 			" UNION ALL " SOURCE("pg_language", "'l'", "lanacl", "lanowner")
 			" UNION ALL " SOURCE("pg_foreign_data_wrapper", "'F'", "fdwacl", "fdwowner")
@@ -49,14 +53,18 @@ static const struct kind_query QUERIES[] = {
 	{ "default privileges", .sql =
 		", source AS (SELECT oid, defaclacl AS acl, defaclrole AS owner, CASE WHEN defaclnamespace = 0"
 		" THEN acldefault(CASE defaclobjtype WHEN 'S' THEN 's' ELSE defaclobjtype END, defaclrole)"
-		" ELSE '{}'::aclitem[] END AS base FROM pg_default_acl d WHERE" OURS("pg_default_acl", "d.oid") "), "
+		" ELSE NULL::aclitem[] END AS base"
+		" FROM pg_default_acl d WHERE" OURS("pg_default_acl", "d.oid") "), "
 		"had AS (SELECT oid, grantee, " PRIVILEGES("s.owner") " AS privileges"
 		" FROM source s, aclexplode(s.acl) GROUP BY 1, 2), "
 		"made AS (SELECT oid, grantee, " PRIVILEGES("s.owner") " AS privileges"
 		" FROM source s, aclexplode(s.base) GROUP BY 1, 2) "
-		"SELECT CASE d.defaclobjtype WHEN 'r' THEN 'tables' WHEN 'S' THEN 'sequences' WHEN 'f' THEN 'functions'"
-		" WHEN 'T' THEN 'types' WHEN 'n' THEN 'schemas' WHEN 'L' THEN 'large objects' ELSE d.defaclobjtype::text END"
-		" || ' of ' || quote_ident(pg_get_userbyid(d.defaclrole)) || coalesce(' in ' || n.name, '') || ' to '"
+		"SELECT CASE d.defaclobjtype WHEN 'r' THEN 'tables' WHEN 'S' THEN 'sequences' WHEN 'f'"
+		" THEN 'functions'"
+		" WHEN 'T' THEN 'types' WHEN 'n' THEN 'schemas' WHEN 'L' THEN 'large objects'"
+		" ELSE d.defaclobjtype::text END"
+		" || ' of ' || quote_ident(pg_get_userbyid(d.defaclrole)) || coalesce(' in ' || n.name, '')"
+		" || ' to '"
 		" || " GRANTEE("grantee") " AS name, coalesce(had.privileges, 'none') AS privileges"
 		" FROM had FULL JOIN made USING (oid, grantee) JOIN pg_default_acl d USING (oid)"
 		" LEFT JOIN space n ON n.oid = d.defaclnamespace"
@@ -64,7 +72,8 @@ static const struct kind_query QUERIES[] = {
 
 	{ "policy", .sql =
 		"SELECT quote_ident(p.polname) || ' on ' || r.name AS name, NOT p.polpermissive AS restrictive,"
-		" CASE p.polcmd WHEN 'r' THEN 'select' WHEN 'a' THEN 'insert' WHEN 'w' THEN 'update' WHEN 'd' THEN 'delete'"
+		" CASE p.polcmd WHEN 'r' THEN 'select' WHEN 'a' THEN 'insert' WHEN 'w' THEN 'update' WHEN 'd'"
+		" THEN 'delete'"
 		" ELSE 'all' END AS command,"
 		" (SELECT string_agg(" GRANTEE("o") ", ', ' ORDER BY " GRANTEE("o") " COLLATE \"C\")"
 		" FROM unnest(p.polroles) o) AS roles,"
@@ -77,12 +86,15 @@ static const struct kind_query QUERIES[] = {
 		"SELECT i.type || ' ' || i.identity AS name, d.description AS text"
 		" FROM pg_description d, pg_identify_object(d.classoid, d.objoid, d.objsubid) i"
 		" WHERE (d.objoid >= " FIRST_OID " OR d.classoid = 'pg_extension'::regclass"
-		" OR (d.classoid = 'pg_namespace'::regclass AND d.objoid = (SELECT oid FROM pg_namespace WHERE nspname = 'public')))"
-		" AND d.classoid <> 'pg_largeobject'::regclass AND i.identity IS NOT NULL AND i.identity !~ '^pg_temp'"
+		" OR (d.classoid = 'pg_namespace'::regclass AND d.objoid = (SELECT oid FROM pg_namespace"
+		" WHERE nspname = 'public')))"
+		" AND d.classoid <> 'pg_largeobject'::regclass AND i.identity IS NOT NULL"
+		" AND i.identity !~ '^pg_temp'"
 		" AND NOT EXISTS (SELECT FROM outside o WHERE o.classid = d.classoid AND o.objid = d.objoid)" },
 
 	{ "security label", .sql =
-		"SELECT i.type || ' ' || i.identity || ' by ' || quote_ident(l.provider) AS name, l.label AS text"
+		"SELECT i.type || ' ' || i.identity || ' by ' || quote_ident(l.provider) AS name, l.label"
+		" AS text"
 		" FROM pg_seclabel l, pg_identify_object(l.classoid, l.objoid, l.objsubid) i"
 		" WHERE l.classoid <> 'pg_largeobject'::regclass"
 		" AND NOT EXISTS (SELECT FROM hidden o WHERE o.classid = l.classoid AND o.objid = l.objoid)" },
@@ -91,7 +103,8 @@ static const struct kind_query QUERIES[] = {
 	{ "owner of a system object", .sql =
 		"SELECT i.type || ' ' || i.identity AS name, pg_get_userbyid(s.refobjid) AS owner"
 		" FROM pg_shdepend s, pg_identify_object(s.classid, s.objid, 0) i"
-		" WHERE s.dbid = (SELECT oid FROM pg_database WHERE datname = current_database()) AND s.deptype = 'o'"
+		" WHERE s.dbid = (SELECT oid FROM pg_database WHERE datname = current_database())"
+		" AND s.deptype = 'o'"
 		" AND s.objid < " FIRST_OID " AND s.refclassid = 'pg_authid'::regclass"
 		" AND NOT (s.classid = 'pg_namespace'::regclass AND i.identity = 'public')" },
 };

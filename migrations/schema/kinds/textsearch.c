@@ -7,9 +7,12 @@ static const struct kind_query QUERIES[] = {
 	{ "text search configuration", .sql =
 		"SELECT " IDENTITY("pg_ts_config", "c.oid") " AS name, pg_get_userbyid(c.cfgowner) AS owner,"
 		" " IDENTITY("pg_ts_parser", "c.cfgparser") " AS parser,"
-		" (SELECT string_agg(m.token || ' with ' || m.dictionaries, '; ' ORDER BY m.token COLLATE \"C\") FROM"
-		" (SELECT t.alias AS token, string_agg(" IDENTITY("pg_ts_dict", "p.mapdict") ", ', ' ORDER BY p.mapseqno)"
-		" AS dictionaries FROM pg_ts_config_map p JOIN ts_token_type(c.cfgparser) t ON t.tokid = p.maptokentype"
+		" (SELECT string_agg(m.token || ' with ' || m.dictionaries, '; '"
+		" ORDER BY m.token COLLATE \"C\") FROM"
+		" (SELECT t.alias AS token, string_agg(" IDENTITY("pg_ts_dict", "p.mapdict") ", ', '"
+		" ORDER BY p.mapseqno)"
+		" AS dictionaries FROM pg_ts_config_map p"
+		" JOIN ts_token_type(c.cfgparser) t ON t.tokid = p.maptokentype"
 		" WHERE p.mapcfg = c.oid GROUP BY t.alias) m) AS mappings"
 		" FROM pg_ts_config c JOIN space n ON n.oid = c.cfgnamespace WHERE" OURS("pg_ts_config", "c.oid") },
 

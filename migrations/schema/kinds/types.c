@@ -2,7 +2,8 @@
 
 #define NAMED(column) "nullif(" column "::regproc::text, '-')"
 #define COLLATION(oid) \
-	"(SELECT cn.name || '.' || quote_ident(cl.collname) FROM pg_collation cl JOIN space cn ON cn.oid = cl.collnamespace" \
+	"(SELECT cn.name || '.' || quote_ident(cl.collname) FROM pg_collation cl" \
+	" JOIN space cn ON cn.oid = cl.collnamespace" \
 	" WHERE cl.oid = " oid ")"
 
 /* Array types, multiranges and the row types of relations are made by the server with what they belong to.
@@ -12,20 +13,23 @@ static const struct kind_query QUERIES[] = {
 		"SELECT format_type(t.oid, NULL) AS name, pg_get_userbyid(t.typowner) AS owner,"
 		" (SELECT string_agg(quote_literal(e.enumlabel), ', ' ORDER BY e.enumsortorder) FROM pg_enum e"
 		" WHERE e.enumtypid = t.oid) AS labels"
-		" FROM pg_type t JOIN space n ON n.oid = t.typnamespace WHERE t.typtype = 'e' AND" OURS("pg_type", "t.oid") },
+		" FROM pg_type t JOIN space n ON n.oid = t.typnamespace"
+		" WHERE t.typtype = 'e' AND" OURS("pg_type", "t.oid") },
 
 	{ "domain", .sql =
 		"SELECT format_type(t.oid, NULL) AS name, pg_get_userbyid(t.typowner) AS owner,"
 		" format_type(t.typbasetype, t.typtypmod) AS type, t.typnotnull AS \"not null\","
 		" coalesce(pg_get_expr(t.typdefaultbin, 0), t.typdefault) AS \"default:expression\","
-		" CASE WHEN t.typcollation <> b.typcollation THEN " COLLATION("t.typcollation") " END AS collation"
+		" CASE WHEN t.typcollation <> b.typcollation THEN " COLLATION("t.typcollation") " END"
+		" AS collation"
 		" FROM pg_type t JOIN space n ON n.oid = t.typnamespace JOIN pg_type b ON b.oid = t.typbasetype"
 		" WHERE t.typtype = 'd' AND" OURS("pg_type", "t.oid") },
 
 	{ "composite type", .sql =
 		"SELECT r.name, pg_get_userbyid(t.typowner) AS owner,"
 		" (SELECT string_agg(quote_ident(a.attname) || ' ' || format_type(a.atttypid, a.atttypmod)"
-		" || CASE WHEN a.attcollation <> b.typcollation THEN ' COLLATE ' || " COLLATION("a.attcollation") " ELSE '' END,"
+		" || CASE WHEN a.attcollation <> b.typcollation THEN ' COLLATE '"
+		" || " COLLATION("a.attcollation") " ELSE '' END,"
 		" ', ' ORDER BY a.attnum) FROM pg_attribute a JOIN pg_type b ON b.oid = a.atttypid"
 		" WHERE a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped) AS attributes"
 		" FROM pg_type t JOIN relation r ON r.oid = t.typrelid"
@@ -35,20 +39,24 @@ static const struct kind_query QUERIES[] = {
 		"SELECT format_type(t.oid, NULL) AS name, pg_get_userbyid(t.typowner) AS owner,"
 		" format_type(g.rngsubtype, NULL) AS subtype, format_type(g.rngmultitypid, NULL) AS multirange,"
 		" " IDENTITY("pg_opclass", "g.rngsubopc") " AS \"operator class\","
-		" CASE WHEN g.rngcollation <> s.typcollation THEN " COLLATION("g.rngcollation") " END AS collation,"
+		" CASE WHEN g.rngcollation <> s.typcollation THEN " COLLATION("g.rngcollation") " END"
+		" AS collation,"
 		" " NAMED("g.rngcanonical") " AS canonical, " NAMED("g.rngsubdiff") " AS difference"
 		" FROM pg_range g JOIN pg_type t ON t.oid = g.rngtypid JOIN space n ON n.oid = t.typnamespace"
 		" JOIN pg_type s ON s.oid = g.rngsubtype WHERE" OURS("pg_type", "t.oid") },
 
 	{ "base type", .sql =
-		"SELECT format_type(t.oid, NULL) AS name, pg_get_userbyid(t.typowner) AS owner, NOT t.typisdefined AS shell,"
+		"SELECT format_type(t.oid, NULL) AS name, pg_get_userbyid(t.typowner) AS owner,"
+		" NOT t.typisdefined AS shell,"
 		" " NAMED("t.typinput") " AS input, " NAMED("t.typoutput") " AS output, " NAMED("t.typreceive") " AS receive,"
 		" " NAMED("t.typsend") " AS send, " NAMED("t.typmodin") " AS \"modifier input\","
 		" " NAMED("t.typmodout") " AS \"modifier output\", " NAMED("t.typanalyze") " AS analyze,"
 		" " NAMED("t.typsubscript") " AS subscript, t.typlen AS length, t.typbyval AS \"by value\","
-		" t.typalign::text AS alignment, t.typstorage::text AS storage, t.typcategory::text AS category,"
+		" t.typalign::text AS alignment, t.typstorage::text AS storage, t.typcategory::text"
+		" AS category,"
 		" t.typispreferred AS preferred, t.typdelim::text AS delimiter, t.typdefault AS default,"
-		" CASE WHEN t.typelem <> 0 THEN format_type(t.typelem, NULL) END AS element, t.typcollation <> 0 AS collatable"
+		" CASE WHEN t.typelem <> 0 THEN format_type(t.typelem, NULL) END"
+		" AS element, t.typcollation <> 0 AS collatable"
 		" FROM pg_type t JOIN space n ON n.oid = t.typnamespace"
 		" WHERE t.typtype IN ('b', 'p') AND NOT EXISTS (SELECT FROM pg_type e WHERE e.typarray = t.oid)"
 		" AND" OURS("pg_type", "t.oid") },
@@ -64,14 +72,21 @@ static const struct kind_query QUERIES[] = {
 
 	{ "conversion", .sql =
 		"SELECT " IDENTITY("pg_conversion", "c.oid") " AS name, pg_get_userbyid(c.conowner) AS owner,"
-		" pg_encoding_to_char(c.conforencoding) AS \"from\", pg_encoding_to_char(c.contoencoding) AS \"to\","
+		" pg_encoding_to_char(c.conforencoding) AS \"from\", pg_encoding_to_char(c.contoencoding)"
+		" AS \"to\","
 		" c.conproc::regproc::text AS function, c.condefault AS default"
 		" FROM pg_conversion c JOIN space n ON n.oid = c.connamespace WHERE" OURS("pg_conversion", "c.oid") },
 
 	{ "cast", .sql =
-		"SELECT " IDENTITY("pg_cast", "c.oid") " AS name, CASE WHEN c.castfunc <> 0 THEN c.castfunc::regprocedure::text END"
-		" AS function, CASE c.castmethod WHEN 'i' THEN 'inout' WHEN 'b' THEN 'binary' ELSE 'function' END AS method,"
-		" CASE c.castcontext WHEN 'a' THEN 'assignment' WHEN 'i' THEN 'implicit' ELSE 'explicit' END AS context"
+		"SELECT " IDENTITY("pg_cast", "c.oid") " AS name, CASE WHEN c.castfunc <> 0"
+		" THEN c.castfunc::regprocedure::text END"
+		" AS function, CASE c.castmethod WHEN 'i' THEN 'inout' WHEN 'b' THEN 'binary' ELSE 'function'"
+		" END AS method,"
+		" CASE c.castcontext WHEN 'a' THEN 'assignment' WHEN 'i' THEN 'implicit' ELSE 'explicit' END"
+		" AS context,"
+		" EXISTS (SELECT FROM pg_depend i WHERE i.classid = 'pg_cast'::regclass AND i.objid = c.oid"
+		" AND i.deptype = 'i')"
+		" AS \"part of its type\""
 		" FROM pg_cast c WHERE" OURS("pg_cast", "c.oid") },
 };
 

@@ -17,16 +17,21 @@
  */
 static const struct kind_query QUERIES[] = {
 	{ "unmodelled", .sql =
-		", modelled(classid) AS (SELECT to_regclass(c)::oid FROM unnest(ARRAY[" MODELLED_CATALOGS "]) c), "
+		", modelled(classid) AS (SELECT to_regclass(c)::oid"
+		" FROM unnest(ARRAY[" MODELLED_CATALOGS "]) c), "
 		"object(classid, objid) AS ("
-		"SELECT classid, objid FROM pg_depend WHERE classid NOT IN (SELECT classid FROM modelled WHERE classid IS NOT NULL)"
+		"SELECT classid, objid FROM pg_depend WHERE classid NOT IN (SELECT classid FROM modelled"
+		" WHERE classid IS NOT NULL)"
 		" UNION SELECT classid, objid FROM pg_shdepend WHERE dbid = (SELECT oid FROM pg_database"
 		" WHERE datname = current_database())"
 		" AND classid NOT IN (SELECT classid FROM modelled WHERE classid IS NOT NULL)"
-		" UNION SELECT 'pg_class'::regclass, oid FROM pg_class WHERE relkind NOT IN ('r','p','v','m','f','S','i','I','c','t')"
-		" UNION SELECT 'pg_type'::regclass, oid FROM pg_type WHERE typtype NOT IN ('b','c','d','e','m','p','r')"
+		" UNION SELECT 'pg_class'::regclass, oid FROM pg_class"
+		" WHERE relkind NOT IN ('r','p','v','m','f','S','i','I','c','t')"
+		" UNION SELECT 'pg_type'::regclass, oid FROM pg_type"
+		" WHERE typtype NOT IN ('b','c','d','e','m','p','r')"
 		" UNION SELECT 'pg_proc'::regclass, oid FROM pg_proc WHERE prokind NOT IN ('f','p','a','w')) "
-		"SELECT i.type || ' ' || i.identity AS name FROM object o, pg_identify_object(o.classid, o.objid, 0) i"
+		"SELECT i.type || ' ' || i.identity AS name"
+		" FROM object o, pg_identify_object(o.classid, o.objid, 0) i"
 		" WHERE o.objid >= " FIRST_OID
 		" AND NOT EXISTS (SELECT FROM outside x WHERE x.classid = o.classid AND x.objid = o.objid)" },
 };
