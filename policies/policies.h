@@ -71,6 +71,7 @@ enum verdict { VERDICT_PASS, VERDICT_WARN, VERDICT_UNKNOWN, VERDICT_REFUSE };
 struct finding {
 	const char *gate;    /* "server-writable": stable, for scripts */
 	enum verdict verdict; /* UNKNOWN only where the preset shows it; else it has become a refusal */
+	enum err_code code;  /* what a refusal is: ERR_BACKUP when the store is at fault (exit 7), else ERR_REFUSED */
 	char message[512];   /* what is so */
 	char hint[256];      /* what to do, "" for none */
 };
@@ -95,6 +96,9 @@ const char *const *preset_names(void);
 /* Asks every gate: one finding each, in the table's order.  *worst is the worst verdict after the preset's
  * reading of `unknown`; only VERDICT_REFUSE refuses. */
 void gates_evaluate(const struct facts *facts, const struct preset *preset, struct findings *out, enum verdict *worst);
+/* false when a gate refuses, with all refusals in the message and the first one's advice; the error's code is
+ * ERR_BACKUP when nothing but stores is at fault. */
+MUST_CHECK bool findings_allow(const struct findings *f, struct err *err);
 void findings_clear(struct findings *f);
 void facts_clear(struct facts *f); /* the vectors */
 #define cleanup_findings __attribute__((cleanup(findings_clear)))

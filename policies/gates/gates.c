@@ -13,6 +13,7 @@
 static const struct gate {
 	const char *name, *about;
 	gate_check *check;
+	bool is_store; /* its refusal is a backup's failure: exit 7 */
 } gates[] = {
 	{ "server-version", "PostgreSQL 15, 17 and 18 are tested", gate_server_version },
 	{ "server-writable", "a standby or a read-only session can upgrade nothing", gate_server_writable },
@@ -29,8 +30,8 @@ static const struct gate {
 	{ "backup-waiver", "no way up without a way back, unless somebody says why", gate_backup_waiver },
 	{ "backup-verification", "a backup that was only read again need not restore",
 	  gate_backup_verification },
-	{ "stores", "the backup must have somewhere to go", gate_stores },
-	{ "store-free-space", "the backup must fit into its stores", gate_store_free_space },
+	{ "stores", "the backup must have somewhere to go", gate_stores, true },
+	{ "store-free-space", "the backup must fit into its stores", gate_store_free_space, true },
 	{ "server-free-space", "a restore stands beside the live database", gate_server_free_space },
 	{ "invalid-indexes", "an invalid index is in no dump: the restored schema would differ",
 	  gate_invalid_indexes },
@@ -86,12 +87,34 @@ void gates_evaluate(const struct facts *facts, const struct preset *preset, stru
 		struct finding *found = &out->v[i];
 
 		found->gate = gates[i].name;
+		found->code = gates[i].is_store ? ERR_BACKUP : ERR_REFUSED;
 		gates[i].check(facts, preset, found);
 		if (found->verdict == VERDICT_UNKNOWN && refuses_unknown(preset, found->gate))
 			found->verdict = VERDICT_REFUSE;
 		if (found->verdict > *worst)
 			*worst = found->verdict;
 	}
+}
+
+bool findings_allow(const struct findings *f, struct err *err)
+{
+	cleanup_buf struct buf text = BUF_INIT(BUF_TEXT_MAX);
+	const char *hint = NULL;
+	enum err_code code = ERR_BACKUP;
+
+	for (size_t i = 0; i < f->n; i++) {
+		const struct finding *one = &f->v[i];
+
+		if (one->verdict != VERDICT_REFUSE)
+			continue;
+		buf_fmt(&text, "%s%s (%s)", text.len > 0 ? "; " : "", one->message, one->gate);
+		hint = hint ? hint : one->hint;
+		code = one->code == ERR_REFUSED ? ERR_REFUSED : code;
+	}
+	if (text.len == 0)
+		return true;
+	err_set(err, code, "%s", buf_text(&text));
+	return err_hint(err, "%s", hint);
 }
 
 void findings_clear(struct findings *f)

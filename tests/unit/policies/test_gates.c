@@ -421,6 +421,38 @@ static void long_lists_are_cut(void **state)
 	                    "invalid indexes: index_0, index_1, index_2, index_3 and 6 more");
 }
 
+static void refusals_become_one_error(void **state)
+{
+	static const struct {
+		void (*change[2])(struct facts *f);
+		enum err_code code;
+		const char *message, *hint;
+	} refusals[] = {
+		{ { no_createdb }, ERR_REFUSED, "(create-database)", "CREATEDB" },
+		{ { store_full }, ERR_BACKUP, "(store-free-space)", "make room" },
+		{ { store_fails, store_full }, ERR_BACKUP, "(store-free-space)", "" },
+		{ { store_full, not_owner }, ERR_REFUSED, "(store-free-space)", "owner" },
+		{ { others_write }, ERR_NONE, "", "" },
+	};
+	cleanup_preset struct preset *p = preset("production");
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
+		cleanup_findings struct findings found;
+		cleanup_facts struct facts f = content();
+		struct err err = ERR_INIT;
+		enum verdict worst;
+
+		for (size_t k = 0; k < 2 && refusals[i].change[k]; k++)
+			refusals[i].change[k](&f);
+		gates_evaluate(&f, p, &found, &worst);
+		assert_int_equal(findings_allow(&found, &err), worst != VERDICT_REFUSE);
+		assert_int_equal(err.code, refusals[i].code);
+		assert_non_null(strstr(err.msg, refusals[i].message));
+		assert_non_null(strstr(err.hint, refusals[i].hint));
+	}
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -431,6 +463,7 @@ int main(void)
 		cmocka_unit_test(a_file_may_be_a_preset),
 		cmocka_unit_test(bad_presets_are_named),
 		cmocka_unit_test(long_lists_are_cut),
+		cmocka_unit_test(refusals_become_one_error),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
