@@ -5,7 +5,7 @@
 
 /* Entries of an extension's families are no members of it themselves: the family decides. */
 #define FAMILY_OURS(oid) \
-	" NOT EXISTS (SELECT FROM outside WHERE outside.classid = 'pg_opfamily'::regclass"
+	" NOT EXISTS (SELECT FROM outside WHERE outside.classid = 'pg_opfamily'::regclass" \
 	" AND outside.objid = " oid ") AND"
 
 static const struct kind_query QUERIES[] = {

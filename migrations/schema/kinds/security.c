@@ -20,7 +20,7 @@
 	" AND i.objsubid = s.objsubid," \
 	" aclexplode(coalesce(i.initprivs, s.base)) GROUP BY 1, 2, 3, 4), " \
 	"differs AS (SELECT classid, objid, objsubid, grantee, had.privileges FROM had" \
-	" FULL JOIN made USING (classid, objid, objsubid, grantee)"
+	" FULL JOIN made USING (classid, objid, objsubid, grantee)" \
 	" WHERE had.privileges IS DISTINCT FROM made.privileges) "
 
 static const struct kind_query QUERIES[] = {
