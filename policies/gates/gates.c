@@ -13,47 +13,57 @@
 static const struct gate {
 	const char *name, *about;
 	gate_check *check;
-	bool is_store; /* its refusal is a backup's failure: exit 7 */
+	enum err_code refusal; /* ERR_BACKUP: it is the store's failure, exit 7 */
 } gates[] = {
-	{ "server-version", "PostgreSQL 15, 17 and 18 are tested", gate_server_version },
-	{ "server-writable", "a standby or a read-only session can upgrade nothing", gate_server_writable },
+	{ "server-version", "PostgreSQL 15, 17 and 18 are tested", gate_server_version, ERR_REFUSED },
+	{ "server-writable", "a standby or a read-only session can upgrade nothing", gate_server_writable,
+	  ERR_REFUSED },
 	{ "track-counts", "without its counters nobody can say whose rows a way back would touch",
-	  gate_track_counts },
-	{ "database-owner", "the swap renames the database", gate_database_owner },
+	  gate_track_counts, ERR_REFUSED },
+	{ "database-owner", "the swap renames the database", gate_database_owner, ERR_REFUSED },
 	{ "create-database", "a restore, and the proof of a backup, needs a database beside the live one",
-	  gate_create_database },
-	{ "terminate-sessions", "the swap ends the sessions of others", gate_terminate_sessions },
-	{ "foreign-sessions", "a session that cannot be ended holds up the swap", gate_foreign_sessions },
-	{ "backup-rights", "pg_dump must read every table and sequence", gate_backup_rights },
-	{ "unrestorable-objects", "a restore by this role must meet no error", gate_unrestorable },
-	{ "pg-dump", "a dump is taken by the server's own major version", gate_pg_dump },
-	{ "backup-waiver", "no way up without a way back, unless somebody says why", gate_backup_waiver },
+	  gate_create_database, ERR_REFUSED },
+	{ "terminate-sessions", "the swap ends the sessions of others", gate_terminate_sessions,
+	  ERR_REFUSED },
+	{ "foreign-sessions", "a session that cannot be ended holds up the swap", gate_foreign_sessions,
+	  ERR_REFUSED },
+	{ "backup-rights", "pg_dump must read every table and sequence", gate_backup_rights, ERR_REFUSED },
+	{ "unrestorable-objects", "a restore by this role must meet no error", gate_unrestorable,
+	  ERR_REFUSED },
+	{ "pg-dump", "a dump is taken by the server's own major version", gate_pg_dump, ERR_REFUSED },
+	{ "backup-waiver", "no way up without a way back, unless somebody says why", gate_backup_waiver,
+	  ERR_REFUSED },
 	{ "backup-verification", "a backup that was only read again need not restore",
-	  gate_backup_verification },
-	{ "stores", "the backup must have somewhere to go", gate_stores, true },
-	{ "store-free-space", "the backup must fit into its stores", gate_store_free_space, true },
-	{ "server-free-space", "a restore stands beside the live database", gate_server_free_space },
+	  gate_backup_verification, ERR_REFUSED },
+	{ "stores", "the backup must have somewhere to go", gate_stores, ERR_BACKUP },
+	{ "store-free-space", "the backup must fit into its stores", gate_store_free_space, ERR_BACKUP },
+	{ "server-free-space", "a restore stands beside the live database", gate_server_free_space,
+	  ERR_REFUSED },
 	{ "invalid-indexes", "an invalid index is in no dump: the restored schema would differ",
-	  gate_invalid_indexes },
-	{ "extension-versions", "a restore must find each extension at its version",
-	  gate_extension_versions },
+	  gate_invalid_indexes, ERR_REFUSED },
+	{ "extension-versions", "a restore must find each extension at its version", gate_extension_versions,
+	  ERR_REFUSED },
 	{ "name-bound-extensions", "an extension tied to the database's name does not survive a swap",
-	  gate_name_bound_extensions },
+	  gate_name_bound_extensions, ERR_REFUSED },
 	{ "logical-slots", "a swap leaves logical slots, and the WAL they hold, with the failed database",
-	  gate_logical_slots },
-	{ "subscriptions", "a restored subscription is disabled", gate_subscriptions },
+	  gate_logical_slots, ERR_REFUSED },
+	{ "subscriptions", "a restored subscription is disabled", gate_subscriptions, ERR_REFUSED },
 	{ "prepared-transactions", "a prepared transaction blocks the rename and writes when it commits",
-	  gate_prepared_transactions },
+	  gate_prepared_transactions, ERR_REFUSED },
 	{ "running-dumps", "a change waits for a running pg_dump, and everybody behind it",
-	  gate_running_dumps },
-	{ "unmodelled-objects", "what the fingerprint cannot describe is not proven", gate_unmodelled },
-	{ "others-writes", "a restore would lose what others write meanwhile", gate_others_writes },
-	{ "standbys", "readers on a standby stay on the failed database after a swap", gate_standbys },
-	{ "replay-lag", "a standby far behind would be lost with the primary", gate_replay_lag },
-	{ "unfinished-run", "a run begins where the last one ended", gate_unfinished_run },
-	{ "one-head", "a target of one head needs one head", gate_one_head },
-	{ "downgrades", "a revision without downgrade is undone by a restore alone", gate_downgrades },
-	{ "way-back", "the ladder must lead back", gate_way_back },
+	  gate_running_dumps, ERR_REFUSED },
+	{ "unmodelled-objects", "what the fingerprint cannot describe is not proven", gate_unmodelled,
+	  ERR_REFUSED },
+	{ "others-writes", "a restore would lose what others write meanwhile", gate_others_writes,
+	  ERR_REFUSED },
+	{ "standbys", "readers on a standby stay on the failed database after a swap", gate_standbys,
+	  ERR_REFUSED },
+	{ "replay-lag", "a standby far behind would be lost with the primary", gate_replay_lag, ERR_REFUSED },
+	{ "unfinished-run", "a run begins where the last one ended", gate_unfinished_run, ERR_REFUSED },
+	{ "one-head", "a target of one head needs one head", gate_one_head, ERR_REFUSED },
+	{ "downgrades", "a revision without downgrade is undone by a restore alone", gate_downgrades,
+	  ERR_REFUSED },
+	{ "way-back", "the ladder must lead back", gate_way_back, ERR_REFUSED },
 };
 #define GATES_COUNT (sizeof(gates) / sizeof(gates[0]))
 
@@ -87,7 +97,7 @@ void gates_evaluate(const struct facts *facts, const struct preset *preset, stru
 		struct finding *found = &out->v[i];
 
 		found->gate = gates[i].name;
-		found->code = gates[i].is_store ? ERR_BACKUP : ERR_REFUSED;
+		found->code = gates[i].refusal;
 		gates[i].check(facts, preset, found);
 		if (found->verdict == VERDICT_UNKNOWN && refuses_unknown(preset, found->gate))
 			found->verdict = VERDICT_REFUSE;
