@@ -4,7 +4,6 @@
 
 #include <archive.h>
 #include <archive_entry.h>
-#include <errno.h>
 #include <stdlib.h>
 
 struct tar_writer {
@@ -13,16 +12,18 @@ struct tar_writer {
 	void *ctx;
 	int64_t mtime_s;
 	struct err *err; /* of the call that is running: libarchive's callback has no room for it */
+	bool dead;       /* nothing is written any more */
 };
 
+/* Never fails in libarchive's eyes: after a failure archive_write_free() would leak its client's state (3.6.2). */
 static la_ssize_t push(struct archive *a, void *ctx, const void *data, size_t len)
 {
 	struct tar_writer *w = ctx;
 
-	if (w->on_bytes(w->ctx, data, len, w->err))
-		return (la_ssize_t)len;
-	archive_set_error(a, EIO, "%s", "not written");
-	return -1;
+	(void)a;
+	if (!w->dead)
+		w->dead = !w->on_bytes(w->ctx, data, len, w->err);
+	return (la_ssize_t)len;
 }
 
 static bool failed(struct tar_writer *w, const char *what)
@@ -64,6 +65,12 @@ static bool write_member(struct tar_writer *w, struct archive_entry *e, const vo
 	return archive_write_finish_entry(w->archive) == ARCHIVE_OK || failed(w, name);
 }
 
+/* What on_bytes said stands in *err already; that of an earlier call is long gone. */
+static bool alive(const struct tar_writer *w, struct err *err)
+{
+	return !w->dead || err_set(err, ERR_IO, "writing the tar has failed before");
+}
+
 bool tar_writer_add(struct tar_writer *w, const char *name, const void *data, size_t len, struct err *err)
 {
 	struct archive_entry *e = archive_entry_new();
@@ -76,27 +83,22 @@ bool tar_writer_add(struct tar_writer *w, const char *name, const void *data, si
 	archive_entry_set_size(e, (la_int64_t)len);
 	bool ok = write_member(w, e, data, len);
 	archive_entry_free(e);
-	return ok;
+	return ok && alive(w, err);
 }
 
 bool tar_writer_finish(struct tar_writer *w, struct err *err)
 {
 	w->err = err;
-	return archive_write_close(w->archive) == ARCHIVE_OK || failed(w, "the end");
+	return (archive_write_close(w->archive) == ARCHIVE_OK || failed(w, "the end")) && alive(w, err);
 }
 
 void tar_writer_free(struct tar_writer *w)
 {
-	struct err ignored = ERR_INIT;
-
 	if (!w)
 		return;
-	w->err = &ignored;
-	if (w->archive) {
-		archive_write_fail(
-			w->archive); /* or free would write the end marker of a tar that is not whole */
-		archive_write_free(w->archive);
-	}
+	w->dead =
+		true; /* libarchive writes the end marker now, and a tar that is not whole must not get one */
+	archive_write_free(w->archive);
 	free(w);
 }
 

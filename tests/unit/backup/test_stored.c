@@ -421,6 +421,35 @@ static void the_next_store_helps_out(void **state)
 	assert_int_equal(err.code, ERR_CORRUPT);
 }
 
+static bool refuse(void *ctx, const void *data, size_t len, struct err *err)
+{
+	(void)data;
+	(void)len;
+	return --*(int *)ctx > 0 || err_set(err, ERR_BACKUP, "no room");
+}
+
+/* Each write of the tar fails in turn; whoever goes on is told, and nothing leaks. */
+static void a_failing_consumer_fails_the_tar(void **state)
+{
+	(void)state;
+	for (int at = 1;; at++) {
+		int left = at;
+		struct tar_writer *w;
+		struct err err = ERR_INIT, later = ERR_INIT;
+		assert_true(tar_writer_new(0, refuse, &left, &w, &err));
+		bool ok = tar_writer_add(w, "a.zst", "12345", 5, &err) && tar_writer_finish(w, &err);
+		if (!ok) {
+			assert_string_equal(err.msg, "no room");
+			assert_false(tar_writer_add(w, "b.zst", "1", 1, &later));
+		}
+		tar_writer_free(w);
+		if (ok) {
+			assert_true(at > 3);
+			break;
+		}
+	}
+}
+
 static void small_members_are_read_alone(void **state)
 {
 	cleanup_free char *data = NULL;
@@ -524,6 +553,7 @@ int main(void)
 		T(every_changed_manifest_is_seen),
 		T(a_newer_format_is_named),
 		T(the_next_store_helps_out),
+		T(a_failing_consumer_fails_the_tar),
 		T(small_members_are_read_alone),
 		T(the_list_shows_what_is_whole),
 		T(a_manifest_of_another_folder_is_not_listed),
