@@ -218,6 +218,10 @@ static bool place_next(const char **hosts, const char **ports, struct place *out
 	const char *same = *ports;
 	out->host = list_next(hosts, &out->host_len);
 	out->port = list_next(ports, &out->port_len);
+	if (out->port_len == 0) {
+		out->port = "5432"; /* DEF_PGPORT_STR: an empty item of libpq's list */
+		out->port_len = strlen(out->port);
+	}
 	if (!*ports)
 		*ports = same;
 	return true;
@@ -246,9 +250,13 @@ static void make_label(struct conninfo *ci)
 	buf_fmt(&b, "%s@", user ? user : "");
 	for (bool first = true; place_next(&hosts, &ports, &p); first = false) {
 		buf_str(&b, first ? "" : ",");
-		if (p.host_len)
-			buf_add(&b, p.host, p.host_len);
-		else
+		const char *wrap = memchr(p.host, ':', p.host_len) ? "[]" : NULL; /* IPv6, as in URLs */
+		if (wrap)
+			buf_char(&b, wrap[0]);
+		buf_add(&b, p.host, p.host_len);
+		if (wrap)
+			buf_char(&b, wrap[1]);
+		if (!p.host_len)
 			buf_str(&b, "[local]");
 		buf_char(&b, ':');
 		buf_add(&b, p.port, p.port_len);
@@ -664,10 +672,7 @@ static void passfile_line(struct buf *b, const struct place *p, const char *user
 {
 	passfile_field(b, p->host, p->host_len);
 	buf_char(b, ':');
-	if (p->port_len)
-		buf_add(b, p->port, p->port_len);
-	else
-		buf_str(b, "5432");
+	buf_add(b, p->port, p->port_len);
 	buf_str(b, ":*:");
 	passfile_field(b, user, strlen(user));
 	buf_char(b, ':');
