@@ -134,7 +134,7 @@ void backup_list_clear(struct backup_list *l);
 MUST_CHECK bool backup_list_find(const struct backup_list *l, const char *id, const struct backup_entry **out, struct err *err);
 
 /* What changes after publication rests in marks, small objects beside the manifest, which never changes
- * (docs/decisions/marks-beside-the-manifest.md): written atomically in every store that has the backup.  A list
+ * (docs/decisions/0002-marks-beside-the-manifest.md): written atomically in every store that has the backup.  A list
  * that was read before does not see the change.  In doubt a backup is pinned, and not verified. */
 MUST_CHECK bool backup_mark_verified(const struct stores *stores, const char *id, const char *how, struct err *err);
 MUST_CHECK bool backup_set_pin(const struct stores *stores, const char *id, bool pinned, const char *reason, struct err *err);

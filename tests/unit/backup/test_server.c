@@ -294,9 +294,14 @@ static void it_restores_by_hand(void **state)
 	(void)state;
 	setenv("PGHOST", conninfo_get(admin, "host"), 1);
 	setenv("PGUSER", "postgres", 1);
-	shell("mkdir \"$1/hand\"; cd \"$1/hand\"; tar xf \"$2\";"
-	      "cat data/*.zst | zstd -dq >dump; \"$3/pg_restore\" --exit-on-error -d by_hand dump;"
-	      "zstd -dqc roles.sql.zst | grep -q 'CREATE ROLE'; test \"$(zstd -dqc settings.json.zst)\" = "
+	shell("cd \"${2%/*}\"; test \"$(jq -r .object.sha256 manifest.json)\" = \"$(sha256sum <backup.tar | "
+	      "cut -c1-64)\";"
+	      "test \"$(jq -r .digest manifest.json)\" ="
+	      "     \"$(jq -cjS 'del(.digest)' manifest.json | sha256sum | cut -c1-64)\"",
+	      tar);
+	shell("mkdir \"$1/hand\"; tar xf \"$2\" -C \"$1/hand\"; cd \"$1/hand\";"
+	      "cat data/*.zst | zstd -d | \"$3/pg_restore\" --exit-on-error --no-subscriptions -d by_hand;"
+	      "zstd -dc roles.sql.zst | grep -q 'CREATE ROLE'; test \"$(zstd -dc settings.json.zst)\" = "
 	      "'{\"a\":1}';"
 	      "rm -rf \"$1/hand\"",
 	      tar);

@@ -18,9 +18,12 @@
 
 /* --- the n-th of the wrapped calls fails, counted across all of them --- */
 static int calls, fail_at, fail_errno;
+static char order[256]; /* a letter a call: write, sync, rename */
 
-static bool inject(void)
+static bool inject(char what)
 {
+	if (strlen(order) + 1 < sizeof(order))
+		order[strlen(order)] = what;
 	if (++calls != fail_at)
 		return false;
 	errno = fail_errno;
@@ -31,14 +34,14 @@ ssize_t __real_write(int fd, const void *p, size_t n);
 ssize_t __wrap_write(int fd, const void *p, size_t n);
 ssize_t __wrap_write(int fd, const void *p, size_t n)
 {
-	return inject() ? -1 : __real_write(fd, p, n > 7 ? n / 2 + 1 : n);
+	return inject('w') ? -1 : __real_write(fd, p, n > 7 ? n / 2 + 1 : n);
 }
 int __real_fsync(int fd);
 int __wrap_fsync(int fd);
-int __wrap_fsync(int fd) { return inject() ? -1 : __real_fsync(fd); }
+int __wrap_fsync(int fd) { return inject('s') ? -1 : __real_fsync(fd); }
 int __real_rename(const char *from, const char *to);
 int __wrap_rename(const char *from, const char *to);
-int __wrap_rename(const char *from, const char *to) { return inject() ? -1 : __real_rename(from, to); }
+int __wrap_rename(const char *from, const char *to) { return inject('r') ? -1 : __real_rename(from, to); }
 
 static char root[64];
 static struct stores stores;
@@ -145,6 +148,24 @@ static void an_unfinished_upload_is_not_seen(void **state)
 	upload_abort(&u);
 	assert_int_equal(n_objects(), 0);
 	drop("db/b/backup.tar"); /* the folders go */
+}
+
+/* Bytes, then the name, then the folder, each on disk before the next: the promise of a power cut. */
+static void syncs_stand_in_the_right_order(void **state)
+{
+	struct upload *u = NULL;
+	struct err err = ERR_INIT;
+
+	(void)state;
+	assert_true(upload_begin(stores.v[0], "x", &u, &err));
+	assert_true(upload_write(u, "123", 3, &err));
+	memset(order, 0, sizeof(order));
+	assert_true(upload_finish(&u, &err));
+	assert_string_equal(order, "srs");
+	memset(order, 0, sizeof(order));
+	assert_true(store_put(stores.v[0], "x", "12", 2, &err));
+	assert_string_equal(order, "wsrs");
+	drop("x");
 }
 
 static void put_replaces(void **state)
@@ -296,6 +317,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(objects_come_and_go, setup, teardown),
 		cmocka_unit_test_setup_teardown(an_unfinished_upload_is_not_seen, setup, teardown),
+		cmocka_unit_test_setup_teardown(syncs_stand_in_the_right_order, setup, teardown),
 		cmocka_unit_test_setup_teardown(put_replaces, setup, teardown),
 		cmocka_unit_test_setup_teardown(every_failure_leaves_nothing, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_failed_put_keeps_the_old, setup, teardown),
