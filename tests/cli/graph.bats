@@ -101,7 +101,7 @@ diamond() {
   assert_same heads "b1 (head) b2 (head)" "${lines[*]}"
   run_ripcord branches
   assert_exit 0
-  assert_same branches "a1 (branchpoint)    -> b1 (head)    -> b2 (head)" "$(printf %s "${lines[@]}")"
+  assert_same branches "a1 (branchpoint)   -> b1 (head)   -> b2 (head)" "$(printf %s "${lines[@]}")"
   run_ripcord branches --json
   assert_json '.[0].revision == "a1" and .[0].children == ["b1", "b2"]'
 }
