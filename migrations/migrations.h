@@ -141,7 +141,8 @@ const struct strv *ledger_heads(const struct ledger *l); /* sorted */
 const char *ledger_table(const struct ledger *l);        /* quoted and qualified */
 bool ledger_exists(const struct ledger *l);              /* the version table is there */
 MUST_CHECK bool ledger_read(struct ledger *l, struct db *db, struct err *err); /* again, under the lock */
-/* Creates the version table and the ripcord schema with history where they are missing; idempotent. */
+/* Creates the version table and the ripcord schema with history where they are missing; idempotent.  In the open
+ * transaction when there is one, else in one of its own. */
 MUST_CHECK bool ledger_create(struct ledger *l, struct db *db, struct err *err);
 
 /* All rows, newest first, as ledger_open() or the last ledger_read() found them; they live until the next. */
@@ -191,10 +192,13 @@ MUST_CHECK bool ledger_note(struct ledger *l, struct db *db, const struct actor 
 enum probe_point { PROBE_BEGIN, PROBE_END };
 struct probe {
 	const char *at_begin, *at_end; /* one SELECT each, or NULL */
+	/* As at_end, asked after ROLLBACK TO and before ROLLBACK when a unit failed: aborted work counts, too. */
+	const char *at_abort;
+	/* One SELECT in the same message as COMMIT or ROLLBACK, behind it; its answer is dropped.  Or NULL. */
+	const char *after;
 	/* false: the transaction is rolled back and err returned */
 	bool (*answered)(void *ctx, enum probe_point at, const struct rows *rows, struct err *err);
-	/* A unit was rolled back after its section had run: at_end is asked before ROLLBACK so that
-	 * the aborted work is counted (proof.md section 1: aborted work counts too).  May be NULL. */
+	/* The answer to at_abort.  Not called when the session was lost: then nobody knows. */
 	bool (*aborted)(void *ctx, const struct rows *rows, struct err *err);
 	void *ctx;
 };
