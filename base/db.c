@@ -694,7 +694,7 @@ static void on_notice(void *arg, const PGresult *res)
 
 static bool check_pooler(struct db *db, const struct conninfo *ci, struct err *err)
 {
-	int64_t pid;
+	int64_t pid = 0;
 
 	if (!db_int(db, "SELECT pg_catalog.pg_backend_pid()", DB_NO_ARGS, &pid, err))
 		return err_wrap(err, "cannot connect to %s", conninfo_label(ci));

@@ -173,7 +173,7 @@ static bool take_output(struct run *r, int *fd, struct err *err)
 		close(take_fd(fd));
 		return true;
 	}
-	if (fd == &r->out_r)
+	if (fd == &r->out_r && spec->on_stdout)
 		return spec->on_stdout(spec->ctx, data, (size_t)n, err);
 	keep_tail(r->result, data, (size_t)n);
 	if (spec->show_stderr)
@@ -262,7 +262,7 @@ static bool pump(struct run *r, struct err *err)
 			return true;
 		if (ready == 0)
 			continue;
-		if (p[0].revents && !give_input(r, err))
+		if (r->spec->on_stdin && p[0].revents && !give_input(r, err))
 			return false;
 		if (p[1].revents && !take_output(r, &r->out_r, err))
 			return false;

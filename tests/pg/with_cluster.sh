@@ -6,6 +6,7 @@
 # RIPCORD_TEST_PG is set to the cluster's conninfo (superuser "postgres", database "postgres", Unix
 # socket), RIPCORD_TEST_PG_DIR to its folder.  PG_BIN chooses the server's programs; without it the
 # newest below /usr/lib/postgresql is taken.  As root the server runs as the system user postgres.
+# shellcheck disable=SC2317 # functions that only traps call
 set -eu
 
 if [ $# -eq 0 ]; then
@@ -14,7 +15,7 @@ if [ $# -eq 0 ]; then
 fi
 
 if [ -z "${PG_BIN:-}" ]; then
-	for initdb in $(ls -d /usr/lib/postgresql/*/bin/initdb 2>/dev/null | sort -t/ -k5,5n); do
+	for initdb in /usr/lib/postgresql/*/bin/initdb; do
 		PG_BIN=${initdb%/initdb}
 	done
 fi
