@@ -1,4 +1,4 @@
-# The command line and the configuration: what is wrong is exit 2, with its place and a suggestion.
+# ripcord.ini and -x: what is wrong is exit 2, with its place and a suggestion.
 load lib/cluster
 
 setup() {
@@ -17,32 +17,6 @@ usage_error() {
   [ -z "$output" ] || fail "something on stdout"
 }
 
-@test "an unknown command, option, verb: exit 2 and a suggestion" {
-  usage_error upgrade upgarde head
-  usage_error "did you mean" upgarde head
-  usage_error "--yess" upgrade head --yess
-  usage_error "verify" backup verfy
-}
-
-@test "too few and too many words" {
-  usage_error "upgrade" upgrade
-  usage_error "current" current a b
-}
-
-@test "--help and --version need nothing" {
-  unset DATABASE_URL
-  echo "nonsense" >ripcord.ini
-  run_ripcord --version
-  assert_exit 0
-  [[ $output =~ ripcord\ [0-9]+\.[0-9]+\.[0-9]+ ]] || fail "no version"
-  run_ripcord --help
-  assert_exit 0
-  assert_stdout_has "upgrade"
-  run_ripcord upgrade --help
-  assert_exit 0
-  assert_stdout_has "--no-backup"
-}
-
 @test "an unknown key: its file, its line, the one that was meant" {
   configure "[guard]" "# a comment" "lock_timeot = 3s"
   usage_error "lock_timeout" current
@@ -58,11 +32,6 @@ usage_error() {
 @test "a missing variable is named" {
   configure "[database]" "url = postgresql://app@localhost/\${NO_SUCH_NAME}"
   usage_error NO_SUCH_NAME current
-}
-
-@test "no database at all" {
-  unset DATABASE_URL
-  usage_error DATABASE_URL current
 }
 
 @test "a value that is none" {
@@ -90,25 +59,9 @@ usage_error() {
 }
 
 @test "a URL that is none does not show its password" {
-  DATABASE_URL='postgresql://app:s3cr3t@local host/app' usage_error "" current
-  refute_stderr_has s3cr3t
-}
-
-@test "without --yes and without a terminal nothing is changed: exit 2" {
-  make_revision 1 "" "CREATE TABLE t (a int)"
-  usage_error "--yes" upgrade head </dev/null
-}
-
-@test "an unreachable server is exit 1, and says where" {
-  make_revision 1 "" "CREATE TABLE t (a int)"
-  run_ripcord upgrade head --yes
-  assert_exit 1
-  assert_stderr_has 127.0.0.1
-  run_ripcord current --json
-  assert_exit 1
-}
-
-@test "stdout that cannot be written is not a success" {
-  make_revision 1 "" "CREATE TABLE t (a int)"
-  run -1 bash -c '"$RIPCORD" heads >/dev/full'
+  for url in 'postgresql://app:s3cr3t@[::1/app' 'postgresql://app:s3cr3t@localhost/app?s3cr3t' 'mysql://app:s3cr3t@db/app' \
+    'host=db password=s3cr3t nonsense'; do
+    DATABASE_URL=$url usage_error "" current
+    refute_stderr_has s3cr3t
+  done
 }

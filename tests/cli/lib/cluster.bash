@@ -256,9 +256,9 @@ configure() { printf '%s\n' "$@" >>ripcord.ini; }
 # run_ripcord ARG...: sets $status, $output (stdout) and $stderr.
 run_ripcord() { run --separate-stderr "$RIPCORD" "$@"; }
 
+# bats --print-output-on-failure adds the last $output and $stderr.
 fail() {
   printf '%s\n' "$*" >&2
-  printf -- '--- exit %s, stdout:\n%s\n--- stderr:\n%s\n' "${status:-}" "${output:-}" "${stderr:-}" >&2
   return 1
 }
 
