@@ -87,11 +87,13 @@ static bool read_manifest(struct store *s, const char *key, const char *folder, 
 
 	if (!store_get(s, key, &text, err))
 		return false;
-	if (!manifest_parse(buf_text(&text), text.len, key, &m, err))
-		return err_wrap(err, "store %s", store_name(s));
-	if (strcmp(manifest_folder(m), folder) != 0)
-		return err_set(err, ERR_CORRUPT, "store %s: %s is the manifest of %s", store_name(s), key,
-		               manifest_folder(m));
+	bool ok = manifest_parse(buf_text(&text), text.len, key, &m, err) ||
+	          err_wrap(err, "store %s", store_name(s));
+	if (ok && strcmp(manifest_folder(m), folder) != 0)
+		ok = err_set(err, ERR_CORRUPT, "store %s: %s is the manifest of %s", store_name(s), key,
+		             manifest_folder(m));
+	if (!ok)
+		return false;
 	*out = m;
 	m = NULL;
 	return true;
@@ -129,7 +131,7 @@ static struct backup_entry *add_entry(struct backup_list *l, struct store *s, st
 static void read_one(struct backup_list *l, struct store *s, const struct strv *keys, const char *key)
 {
 	cleanup_free char *folder = folder_of(key);
-	struct manifest *m;
+	struct manifest *m = NULL;
 	struct err err = ERR_INIT;
 
 	if (!folder)
@@ -210,24 +212,34 @@ static bool is_meant(const struct manifest *m, const char *id)
 	return *id && (text_starts(is, id) || (dash && text_starts(dash + 1, id) && strlen(id) >= 4));
 }
 
+static bool ambiguous(const char *id, const struct manifest *a, const struct manifest *b, struct err *err)
+{
+	err_set(err, ERR_USAGE, "'%s' may be backup %s or %s", id, manifest_id(a), manifest_id(b));
+	return false;
+}
+
+static bool not_there(const char *id, struct err *err)
+{
+	err_set(err, ERR_BACKUP, "no backup '%s' is in the configured stores", id);
+	err_hint(err, "ripcord backup list shows those that are there");
+	return false;
+}
+
 bool backup_list_find(const struct backup_list *l, const char *id, const struct backup_entry **out,
                       struct err *err)
 {
 	const struct backup_entry *found = find_exact(l, id);
+	bool exact = found != NULL;
 
-	for (size_t i = 0; !found && i < l->n; i++) {
+	for (size_t i = 0; !exact && i < l->n; i++) {
 		if (!is_meant(l->v[i].manifest, id))
 			continue;
-		for (size_t k = i + 1; k < l->n; k++)
-			if (is_meant(l->v[k].manifest, id))
-				return err_set(err, ERR_USAGE, "'%s' may be backup %s or %s", id,
-				               manifest_id(l->v[i].manifest), manifest_id(l->v[k].manifest));
+		if (found)
+			return ambiguous(id, found->manifest, l->v[i].manifest, err);
 		found = &l->v[i];
 	}
-	if (!found) {
-		err_set(err, ERR_BACKUP, "no backup '%s' is in the configured stores", id);
-		return err_hint(err, "ripcord backup list shows those that are there");
-	}
+	if (!found)
+		return not_there(id, err);
 	*out = found;
 	return true;
 }

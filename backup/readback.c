@@ -52,7 +52,7 @@ bool backup_member(const struct stores *stores, const struct manifest *m, const 
                    size_t *len, struct err *err)
 {
 	cleanup_source struct source *s = source_new(stores, m);
-	const struct buf *raw;
+	const struct buf *raw = NULL;
 
 	if (!has_member(m, name))
 		return err_set(err, ERR_BACKUP, "backup %s has no member %s", manifest_id(m), name);

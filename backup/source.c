@@ -125,7 +125,7 @@ bool source_pull(void *ctx, void *data, size_t cap, size_t *got, struct err *err
 	struct source *s = ctx;
 
 	while (s->pulled == s->raw.len) {
-		const struct buf *raw;
+		const struct buf *raw = NULL;
 		if (!source_next(s, is_data, NULL, &raw, err))
 			return false;
 		s->pulled = raw ? 0 : s->raw.len;
@@ -143,7 +143,7 @@ bool source_pull(void *ctx, void *data, size_t cap, size_t *got, struct err *err
 
 bool source_drain(struct source *s, struct err *err)
 {
-	const struct buf *raw;
+	const struct buf *raw = NULL;
 
 	do {
 		if (!source_next(s, is_data, NULL, &raw, err))

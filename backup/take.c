@@ -91,23 +91,23 @@ static bool on_tar_bytes(void *ctx, const void *data, size_t len, struct err *er
 static bool add_small(struct take *t, const char *name, const void *data, size_t len, struct err *err)
 {
 	struct frame_encoder *encoder;
+	struct frame_out out = { .cap = frame_bound(len) };
 	char hex[SHA256_HEX];
-	size_t n, cap = frame_bound(len);
-	cleanup_free char *stored_name = mem_fmt("%s" MEMBER_SUFFIX, name);
-	cleanup_free char *stored = NULL;
 
-	if (cap > (size_t)MEMBER_MAX || strchr(name, '/') || name[0] == '.')
+	if (out.cap > (size_t)MEMBER_MAX || strchr(name, '/') || name[0] == '.')
 		return err_set(err, ERR_BACKUP, "'%s' cannot be a member of a backup", name);
 	if (!frame_encoder_new(t->req->level, &encoder, err))
 		return false;
-	stored = mem_grow(NULL, cap, 1);
-	bool ok = frame_encode(encoder, data, len, stored, cap, &n, err);
+	cleanup_free char *stored_name = mem_fmt("%s" MEMBER_SUFFIX, name);
+	cleanup_free char *stored = mem_grow(NULL, out.cap, 1);
+	out.data = stored;
+	bool ok = frame_encode(encoder, data, len, &out, err);
 	frame_encoder_free(encoder);
 	if (!ok)
 		return false;
-	sha256_of(stored, n, hex);
-	members_add(&t->members, stored_name, (int64_t)n, (int64_t)len, hex);
-	return tar_writer_add(t->tar, stored_name, stored, n, err);
+	sha256_of(out.data, out.len, hex);
+	members_add(&t->members, stored_name, (int64_t)out.len, (int64_t)len, hex);
+	return tar_writer_add(t->tar, stored_name, out.data, out.len, err);
 }
 
 static bool add_roles(struct take *t, struct err *err)

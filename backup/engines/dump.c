@@ -10,8 +10,6 @@
 #include <string.h>
 #include <unistd.h>
 
-extern char **environ;
-
 /* pg_dump waits for its locks no longer: whoever holds them blocks a migration as well. */
 #define LOCK_WAIT "--lock-wait-timeout=5min"
 

@@ -89,7 +89,8 @@ static bool failed(const struct store *s, struct err *err)
 {
 	if (err->code == ERR_IO || err->code == ERR_PROC)
 		err_recode(err, ERR_BACKUP);
-	return err_wrap(err, "store %s", s->name);
+	err_wrap(err, "store %s", s->name);
+	return false;
 }
 
 bool store_free_bytes(const struct store *s, bool *known, int64_t *bytes, struct err *err)

@@ -37,14 +37,14 @@ void frame_encoder_free(struct frame_encoder *e)
 
 size_t frame_bound(size_t len) { return ZSTD_compressBound(len); }
 
-bool frame_encode(struct frame_encoder *e, const void *data, size_t len, void *out, size_t cap,
-                  size_t *out_len, struct err *err)
+bool frame_encode(struct frame_encoder *e, const void *data, size_t len, struct frame_out *out,
+                  struct err *err)
 {
-	size_t n = ZSTD_compress2(e->ctx, out, cap, data, len);
+	size_t n = ZSTD_compress2(e->ctx, out->data, out->cap, data, len);
 
 	if (ZSTD_isError(n))
 		return err_set(err, ERR_IO, "cannot compress: %s", ZSTD_getErrorName(n));
-	*out_len = n;
+	out->len = n;
 	return true;
 }
 

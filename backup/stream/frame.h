@@ -20,9 +20,15 @@ struct frame_encoder;
 MUST_CHECK bool frame_encoder_new(int level, struct frame_encoder **out, struct err *err);
 void frame_encoder_free(struct frame_encoder *e); /* NULL is fine */
 
+struct frame_out {
+	void *data; /* the caller's, cap bytes */
+	size_t cap, len;
+};
+
 size_t frame_bound(size_t len); /* bytes that `len` bytes can need at most */
-MUST_CHECK bool frame_encode(struct frame_encoder *e, const void *data, size_t len, void *out, size_t cap,
-                             size_t *out_len, struct err *err);
+/* Sets out->len. */
+MUST_CHECK bool frame_encode(struct frame_encoder *e, const void *data, size_t len, struct frame_out *out,
+                             struct err *err);
 
 /* Replaces what is in out.  ERR_CORRUPT unless it is exactly one sound frame of raw_len bytes. */
 MUST_CHECK bool frame_decode(const void *frame, size_t len, size_t raw_len, struct buf *out, struct err *err);

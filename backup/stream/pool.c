@@ -45,13 +45,15 @@ static struct slot *slot_at(const struct pool *p, size_t counter) { return &p->s
 
 static void compress(struct worker *w, struct slot *s)
 {
-	s->ok = frame_encode(w->encoder, s->raw, s->raw_len, s->out, w->pool->out_cap, &s->frame.len,
-	                     &s->err);
+	struct frame_out out = { .data = s->out, .cap = w->pool->out_cap };
+
+	s->ok = frame_encode(w->encoder, s->raw, s->raw_len, &out, &s->err);
 	if (!s->ok)
 		return;
-	s->frame.data = s->out;
+	s->frame.data = out.data;
+	s->frame.len = out.len;
 	s->frame.raw_len = s->raw_len;
-	sha256_of(s->out, s->frame.len, s->frame.sha256);
+	sha256_of(out.data, out.len, s->frame.sha256);
 }
 
 static void *work(void *arg)

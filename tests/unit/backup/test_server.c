@@ -24,10 +24,9 @@
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmocka.h>
-
-extern char **environ;
 
 #define DATABASE "odd 'name' \"é\" a=b"
 

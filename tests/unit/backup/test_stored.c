@@ -50,10 +50,11 @@ static void make_frames(void)
 
 	assert_true(frame_encoder_new(3, &e, &err));
 	for (size_t i = 0; i < 1 + N_PIECES; i++) {
-		size_t n;
+		struct frame_out made = { .data = out, .cap = sizeof(out) };
 		for (size_t k = 0; k < sizeof(text); k++)
 			text[k] = (char)('a' + (k * k * (i + 3) / 7) % 26);
-		assert_true(frame_encode(e, text, sizeof(text), out, sizeof(out), &n, &err));
+		assert_true(frame_encode(e, text, sizeof(text), &made, &err));
+		const size_t n = made.len;
 		sha256_of(out, n, hex);
 		members_add(&frames, names[i], (int64_t)n, sizeof(text), hex);
 		frame_bytes[i] = (struct buf)BUF_INIT(OBJECT_LIMIT);
