@@ -16,6 +16,7 @@
 static const char COMMON[] =
 	"WITH RECURSIVE hidden(classid, objid) AS ("
 	"SELECT 'pg_namespace'::regclass::oid, oid FROM pg_namespace WHERE nspname = 'ripcord'"
+	" OR nspname ~ '^pg_temp_'"
 	" UNION SELECT 'pg_class'::regclass::oid, c.oid FROM pg_class c WHERE c.oid = to_regclass(%L)"
 	" UNION SELECT d.classid, d.objid FROM hidden h JOIN pg_depend d ON d.refclassid = h.classid"
 	" AND d.refobjid = h.objid AND (d.deptype IN ('a', 'i') OR h.classid = 'pg_namespace'::regclass)), "
@@ -26,7 +27,7 @@ static const char COMMON[] =
 	" WHERE nspname !~ '^pg_(toast|temp)'), "
 	"relation(oid, relkind, relowner, name) AS (SELECT c.oid, c.relkind, c.relowner,"
 	" space.name || '.' || quote_ident(c.relname) FROM pg_class c JOIN space ON space.oid = "
-        "c.relnamespace) ";
+	"c.relnamespace) ";
 
 /* What changes deparsed text (schema_notes.md B8, each seen to).  pg_temp comes last, so that no temporary
  * table stands before a catalog. */

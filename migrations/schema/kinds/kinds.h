@@ -9,7 +9,8 @@
  *
  * Before every query stand the common tables below (read.c); search_path is pg_catalog alone, so
  * names need no qualification here and come out of the deparser with theirs:
- *   outside(classid, objid)  members of extensions, the version table, schema ripcord and what is in them
+ *   hidden(classid, objid)   the version table, schema ripcord, schemas of temporary objects, what is in them
+ *   outside(classid, objid)  those, and the members of extensions
  *   space(oid, name)         all schemas but those of TOAST and temporary objects
  *   relation(oid, relkind, relowner, name)  all relations in those
  * Names are as pg_identify_object() has them, so that comments and grants name the same object.

@@ -8,8 +8,9 @@
 /*
  * A grant is a fact where it differs from what the object was made with: acldefault(), or what initdb or
  * an extension's script left (pg_init_privs).  So a GRANT that was revoked again, whose ACL is spelled out
- * where it was NULL before, is no fact, and a REVOKE from PUBLIC is one ("none").  Only information_schema
- * is made after initdb has filled pg_init_privs: its grants to PUBLIC are written here.
+ * where it was NULL before, is no fact, and a REVOKE from PUBLIC is one ("none").  Written here are
+ * the grants of information_schema, which initdb makes after it has filled pg_init_privs, and of schema
+ * public, which may have been dropped and made again.
  */
 #define GRANTS_FROM(source) \
 	", source(classid, objid, objsubid, acl, base, owner) AS (" source "), " \
@@ -17,14 +18,15 @@
 	" FROM source s, aclexplode(s.acl) GROUP BY 1, 2, 3, 4), " \
 	"made AS (SELECT s.classid, s.objid, s.objsubid, grantee, " PRIVILEGES("s.owner") " AS privileges" \
 	" FROM source s LEFT JOIN pg_init_privs i ON i.classoid = s.classid AND i.objoid = s.objid" \
-	" AND i.objsubid = s.objsubid," \
+	" AND i.objsubid = s.objsubid AND NOT (s.classid = 'pg_namespace'::regclass" \
+	" AND EXISTS (SELECT FROM pg_namespace p WHERE p.oid = s.objid AND p.nspname = 'public'))," \
 	" aclexplode(coalesce(i.initprivs, s.base)) GROUP BY 1, 2, 3, 4), " \
 	"differs AS (SELECT classid, objid, objsubid, grantee, had.privileges FROM had" \
 	" FULL JOIN made USING (classid, objid, objsubid, grantee)" \
 	" WHERE had.privileges IS DISTINCT FROM made.privileges) "
 
 static const struct kind_query QUERIES[] = {
-	/* Members of extensions are in, pg_dump carries their grants; temporary objects have no name to give. */
+	/* Members of extensions are in: pg_dump carries their grants. */
 	{ "grant", .sql =
 		GRANTS_FROM(
 			"SELECT 'pg_class'::regclass::oid, o.oid, 0, o.relacl,"
