@@ -13,7 +13,7 @@ struct outcome_row {
 	const char *meaning;
 };
 
-#define EXIT_BY_ERROR -1
+#define EXIT_BY_ERROR (-1)
 
 static const struct outcome_row outcomes[] = {
 	[OUTCOME_UPGRADED] = { "upgraded", 0, "the database is as asked" },

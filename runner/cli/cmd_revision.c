@@ -10,8 +10,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-extern char **environ;
-
 struct revision_options {
 	const char *message, *id;
 	struct strv heads, depends_on;

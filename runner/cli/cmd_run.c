@@ -181,6 +181,8 @@ static bool guarded(struct app *app, struct guard_request *request, struct err *
 	request->yes = o->yes;
 	request->wait = o->wait;
 	request->plan_only = o->plan;
+	request->plan_out =
+		o->plan && !app->globals->json ? app->out : NULL; /* then the plan is the result */
 	guard_run(&config, request, &report);
 	return print_report(app, &report);
 }
@@ -305,7 +307,7 @@ static bool run_recover(struct app *app, struct err *err)
 {
 	const struct recover_options *o = app->options;
 	struct run_report report = { .outcome = OUTCOME_UNCHANGED };
-	enum recover_way way;
+	enum recover_way way = RECOVER_AUTO;
 
 	if (!choose_way(o, &way, err))
 		return false;

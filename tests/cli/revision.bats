@@ -96,15 +96,15 @@ parents_of() { sed -n 's/^-- revises: //p' "$1"; }
 
 @test "edit opens the editor on the file, and checks what it left" {
   make_revision a1 "" "SELECT 1"
-  EDITOR="sed -i s/SELECT/TABLE/" VISUAL= run_ripcord edit a1
+  EDITOR="sed -i s/SELECT/TABLE/" VISUAL='' run_ripcord edit a1
   assert_exit 0
   grep -q 'TABLE 1' "$(revision_file a1)"
-  EDITOR=false VISUAL= run_ripcord edit a1
+  EDITOR=false VISUAL='' run_ripcord edit a1
   assert_exit 1
-  EDITOR=/no/such/editor VISUAL= run_ripcord edit a1
+  EDITOR=/no/such/editor VISUAL='' run_ripcord edit a1
   assert_exit 1
   assert_stderr_has "EDITOR"
-  EDITOR="sed -i s/revision:/revisoin:/" VISUAL= run_ripcord edit a1
+  EDITOR="sed -i s/revision:/revisoin:/" VISUAL='' run_ripcord edit a1
   assert_exit 2
   run_ripcord edit nope
   assert_exit 2
