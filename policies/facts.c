@@ -9,7 +9,8 @@ void facts_clear(struct facts *f)
 		&f->unrestorable,    &f->extensions_missing,
 		&f->standbys,        &f->unmodelled,
 		&f->stores_failing,  &f->name_bound_extensions,
-		&f->no_downgrade,    &f->owned,
+		&f->no_downgrade,    &f->unasked,
+		&f->owned,
 	};
 
 	for (size_t i = 0; i < sizeof(vectors) / sizeof(vectors[0]); i++)

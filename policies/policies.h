@@ -62,6 +62,7 @@ struct facts {
 	struct strv no_downgrade;     /* revisions on the way without a downgrade */
 	bool one_head_needed;         /* the target names one head: `head`, `+1` */
 	size_t steps;
+	struct strv unasked;          /* questions that the server did not answer: lists that may be longer than they look */
 	/* whoever gathers keeps here what the strings above point at */
 	struct strv owned;
 };

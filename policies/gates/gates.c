@@ -16,6 +16,8 @@ static const struct gate {
 	enum err_code refusal; /* ERR_BACKUP: it is the store's failure, exit 7 */
 } gates[] = {
 	{ "server-version", "PostgreSQL 15, 17 and 18 are tested", gate_server_version, ERR_REFUSED },
+	{ "server-answers", "a question without an answer hides what it asks for", gate_server_answers,
+	  ERR_REFUSED },
 	{ "server-writable", "a standby or a read-only session can upgrade nothing", gate_server_writable,
 	  ERR_REFUSED },
 	{ "track-counts", "without its counters nobody can say whose rows a way back would touch",

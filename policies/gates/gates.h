@@ -11,7 +11,7 @@
 
 typedef void gate_check(const struct facts *f, const struct preset *preset, struct finding *out);
 
-gate_check gate_server_version, gate_server_writable, gate_track_counts, gate_standbys, gate_replay_lag;
+gate_check gate_server_answers, gate_server_version, gate_server_writable, gate_track_counts, gate_standbys, gate_replay_lag;
 gate_check gate_database_owner, gate_create_database, gate_terminate_sessions, gate_foreign_sessions;
 gate_check gate_backup_rights, gate_unrestorable;
 gate_check gate_invalid_indexes, gate_extension_versions, gate_name_bound_extensions, gate_logical_slots;

@@ -25,6 +25,14 @@ void gate_server_version(const struct facts *f, const struct preset *preset, str
 	advise(out, "try it on a copy first");
 }
 
+void gate_server_answers(const struct facts *f, const struct preset *preset, struct finding *out)
+{
+	(void)preset;
+	say(out, VERDICT_PASS, "the server answered every question");
+	if (f->unasked.n > 0)
+		say_list(out, VERDICT_UNKNOWN, "the server did not answer", &f->unasked);
+}
+
 void gate_server_writable(const struct facts *f, const struct preset *preset, struct finding *out)
 {
 	(void)preset;

@@ -73,6 +73,7 @@ static void version_13(struct facts *f) { f->server_version = 130010; }
 static void version_14(struct facts *f) { f->server_version = 140010; }
 static void version_18(struct facts *f) { f->server_version = 180001; }
 static void version_99(struct facts *f) { f->server_version = 990000; }
+static void no_answer(struct facts *f) { strv_add(&f->unasked, "subscriptions"); }
 static void standby(struct facts *f) { f->is_standby = YES; }
 static void standby_unknown(struct facts *f) { f->is_standby = UNKNOWN; }
 static void read_only(struct facts *f) { f->read_only = YES; }
@@ -155,6 +156,7 @@ static const struct {
 	{ "server-version", { version_14 }, VERDICT_WARN },
 	{ "server-version", { version_18 }, VERDICT_PASS },
 	{ "server-version", { version_99 }, VERDICT_WARN },
+	{ "server-answers", { no_answer }, VERDICT_REFUSE },
 	{ "server-writable", { standby }, VERDICT_REFUSE },
 	{ "server-writable", { read_only }, VERDICT_REFUSE },
 	{ "server-writable", { standby_unknown }, VERDICT_REFUSE },
@@ -305,7 +307,7 @@ static void each_gate_answers(void **state)
 static void every_gate_has_its_cases(void **state)
 {
 	(void)state;
-	assert_int_equal(gates_count(), 30);
+	assert_int_equal(gates_count(), 31);
 	for (size_t i = 0; i < gates_count(); i++) {
 		bool tried = false;
 
