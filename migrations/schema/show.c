@@ -47,10 +47,13 @@ static void print_side(struct buf *out, char side, const struct fact *f, const s
 	buf_char(out, '\n');
 }
 
-static void print_fact(struct buf *out, char side, const struct fact *f, enum schema_level level)
+/* A fact that only one side has.  Returns how many facts that is at this level. */
+static size_t print_lone(struct buf *out, char side, const struct fact *f, enum schema_level level)
 {
 	bool printed = false;
 
+	if (!level_has_fact(level, f))
+		return 0;
 	for (size_t i = 0; i < f->n; i++) {
 		if (!level_has_attribute(level, &f->attributes[i]))
 			continue;
@@ -59,33 +62,47 @@ static void print_fact(struct buf *out, char side, const struct fact *f, enum sc
 	}
 	if (!printed)
 		print_side(out, side, f, NULL);
+	return 1;
 }
 
-/* Walks two sorted arrays of attributes; true when any differs. */
-static bool diff_attributes(const struct fact *f, const struct fact *g, enum schema_level level,
-                            struct buf *out)
+/* An attribute that only one side has. */
+static size_t print_lone_attribute(struct buf *out, char side, const struct fact *f, size_t i,
+                                   enum schema_level level)
 {
-	size_t i = 0, j = 0;
-	bool differs = false;
+	if (!level_has_attribute(level, &f->attributes[i]))
+		return 0;
+	print_side(out, side, f, &f->attributes[i]);
+	return 1;
+}
 
-	while (i < f->n || j < g->n) {
-		const struct attribute *a = i < f->n ? &f->attributes[i] : NULL;
-		const struct attribute *b = j < g->n ? &g->attributes[j] : NULL;
-		int order = !a ? 1 : !b ? -1 : strcmp(a->name, b->name);
-		bool same = order == 0 && !a->form == !b->form &&
-		            strcmp(attribute_form(a), attribute_form(b)) == 0;
+static bool same_form(const struct attribute *a, const struct attribute *b)
+{
+	return !a->form == !b->form && strcmp(attribute_form(a), attribute_form(b)) == 0;
+}
 
+/* One object on both sides.  Returns 1 when it differs at this level. */
+static size_t diff_fact(const struct fact *f, const struct fact *g, enum schema_level level, struct buf *out)
+{
+	size_t i = 0, j = 0, differ = 0;
+
+	if (!level_has_fact(level, f) || strcmp(f->digest, g->digest) == 0)
+		return 0;
+	while (i < f->n && j < g->n) {
+		int order = strcmp(f->attributes[i].name, g->attributes[j].name);
+		bool same = order == 0 && same_form(&f->attributes[i], &g->attributes[j]);
+
+		if (order <= 0 && !same)
+			differ += print_lone_attribute(out, '-', f, i, level);
+		if (order >= 0 && !same)
+			differ += print_lone_attribute(out, '+', g, j, level);
 		i += order <= 0;
 		j += order >= 0;
-		if (same || !level_has_attribute(level, order <= 0 ? a : b))
-			continue;
-		if (order <= 0)
-			print_side(out, '-', f, a);
-		if (order >= 0)
-			print_side(out, '+', g, b);
-		differs = true;
 	}
-	return differs;
+	for (; i < f->n; i++)
+		differ += print_lone_attribute(out, '-', f, i, level);
+	for (; j < g->n; j++)
+		differ += print_lone_attribute(out, '+', g, j, level);
+	return differ > 0;
 }
 
 size_t schema_diff(const struct schema *before, const struct schema *after, enum schema_level level,
@@ -93,22 +110,20 @@ size_t schema_diff(const struct schema *before, const struct schema *after, enum
 {
 	size_t i = 0, j = 0, differ = 0;
 
-	while (i < before->n || j < after->n) {
-		const struct fact *f = i < before->n ? &before->facts[i] : NULL;
-		const struct fact *g = j < after->n ? &after->facts[j] : NULL;
-		int order = !f ? 1 : !g ? -1 : fact_compare(f, g);
+	while (i < before->n && j < after->n) {
+		const struct fact *f = &before->facts[i], *g = &after->facts[j];
+		int order = fact_compare(f, g);
 
+		if (order == 0)
+			differ += diff_fact(f, g, level, out);
+		else
+			differ += order < 0 ? print_lone(out, '-', f, level) : print_lone(out, '+', g, level);
 		i += order <= 0;
 		j += order >= 0;
-		if (!level_has_fact(level, order <= 0 ? f : g))
-			continue;
-		if (order == 0) {
-			if (strcmp(f->digest, g->digest) != 0)
-				differ += diff_attributes(f, g, level, out);
-			continue;
-		}
-		print_fact(out, order < 0 ? '-' : '+', order < 0 ? f : g, level);
-		differ++;
 	}
+	for (; i < before->n; i++)
+		differ += print_lone(out, '-', &before->facts[i], level);
+	for (; j < after->n; j++)
+		differ += print_lone(out, '+', &after->facts[j], level);
 	return differ;
 }
