@@ -8,6 +8,7 @@
 #include "migrations/migrations.h"
 
 #include <ftw.h>
+#include <sys/stat.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
