@@ -380,6 +380,14 @@ bool db_runf(struct db *db, struct err *err, const char *fmt, ...)
 	return db_run(db, buf_text(&sql), err);
 }
 
+void db_try(struct db *db, const char *sql)
+{
+	struct err ignored = ERR_INIT;
+
+	if (!db->lost && !db_run(db, sql, &ignored))
+		return; /* the first error is the one to tell */
+}
+
 bool db_start(struct db *db, const char *sql, struct err *err)
 {
 	if (!may_begin(db, err))

@@ -41,6 +41,9 @@ MUST_CHECK bool db_runf(struct db *db, struct err *err, const char *fmt, ...);
 typedef bool db_on_result(void *ctx, size_t index, const char *tag, const struct rows *rows, struct err *err);
 MUST_CHECK bool db_script(struct db *db, const char *sql, db_on_result *on_result, void *ctx, struct err *err);
 
+/* For what is done after a first error, whose own failure changes nothing: ROLLBACK, the ending of a session. */
+void db_try(struct db *db, const char *sql);
+
 /* db_run() in two halves, for a statement that waits until another connection has done something: db_start()
  * only sends, db_finish() waits for the end; nothing else may be called in between but db_is_busy(). */
 MUST_CHECK bool db_start(struct db *db, const char *sql, struct err *err);

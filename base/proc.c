@@ -241,7 +241,8 @@ static bool wait_pipes(const struct run *r, struct pollfd p[3], int *ready, stru
 	p[0] = (struct pollfd){ .fd = r->in_w, .events = POLLOUT };
 	p[1] = (struct pollfd){ .fd = r->out_r, .events = POLLIN };
 	p[2] = (struct pollfd){ .fd = r->err_r, .events = POLLIN };
-	*ready = poll(p, 3, open && !r->ended ? POLL_MS : POLL_MS / 10);
+	bool often = !open || r->ended || r->spec->on_tick;
+	*ready = poll(p, 3, often ? POLL_MS / 10 : POLL_MS);
 	if (*ready >= 0)
 		return true;
 	*ready = 0;
@@ -256,6 +257,8 @@ static bool pump(struct run *r, struct err *err)
 
 	while (!has_ended(r) || r->out_r >= 0 || r->err_r >= 0) {
 		if (!look_for_stop(r, err) || !wait_pipes(r, p, &ready, err))
+			return false;
+		if (r->spec->on_tick && !r->spec->on_tick(r->spec->ctx, err))
 			return false;
 		/* Nothing is left in the pipes, but a grandchild that lives on holds them open. */
 		if (ready == 0 && r->ended && clock_ms() - r->ended_ms >= DRAIN_MS)

@@ -11,6 +11,8 @@
 #include "runner/config.h"
 #include "runner/report.h"
 
+#include <stdio.h>
+
 enum guard_verb { GUARD_UPGRADE, GUARD_DOWNGRADE, GUARD_COMMAND };
 
 struct guard_request {
@@ -22,6 +24,7 @@ struct guard_request {
 	bool yes;                       /* do not ask */
 	bool wait;                      /* --wait: for the lock */
 	bool plan_only;                 /* --plan: print the plan and the findings, change nothing */
+	FILE *plan_out;                 /* where the plan is printed; NULL: standard error */
 };
 
 /* Fills the report whatever happens; its exit is run_report_exit(). */

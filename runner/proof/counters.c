@@ -7,9 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* pg_class with every relation that has storage of its own and belongs to this database alone. */
+/* pg_class with every relation that has storage of its own and belongs to this database alone.  A TOAST
+ * table is called by what it belongs to. */
 static const char relations_sql[] =
-	"SELECT c.oid::int8, pg_catalog.format('%I.%I', n.nspname, c.relname),"
+	"SELECT c.oid::int8, coalesce((SELECT pg_catalog.format('%I.%I (TOAST)', s.nspname, o.relname)"
+	"  FROM pg_catalog.pg_class o JOIN pg_catalog.pg_namespace s ON s.oid = o.relnamespace"
+	"  WHERE c.relkind = 't' AND o.reltoastrelid = c.oid), pg_catalog.format('%I.%I', n.nspname, c.relname)),"
 	" pg_catalog.pg_stat_get_tuples_inserted(c.oid), pg_catalog.pg_stat_get_tuples_updated(c.oid),"
 	" pg_catalog.pg_stat_get_tuples_deleted(c.oid), c.relpersistence = 't'"
 	" FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"

@@ -71,7 +71,8 @@ struct own_share {
 	size_t n_relations;
 	int64_t *sequences; /* OIDs, sorted */
 	size_t n_sequences;
-	bool unknown;       /* a transaction's share was lost with its session */
+	bool unknown;       /* a transaction's share was lost with its session, or cannot be told from others' */
+	char why[160];      /* of unknown, "" for a lost session */
 };
 
 /*
@@ -82,8 +83,12 @@ struct own_share {
  */
 extern const char own_share_sql[], own_share_aborted_sql[];
 MUST_CHECK bool own_share_add(struct own_share *own, const struct rows *answer, struct err *err);
-/* The same question around statements of our own bookkeeping: BEGIN, `sql`, the question, COMMIT. */
-MUST_CHECK bool own_share_run(struct own_share *own, struct db *db, const char *sql, struct err *err);
+/* A transaction around statements of our own bookkeeping: `ok` says whether they went well; the question is asked,
+ * COMMIT checked.  On false the transaction is rolled back. */
+MUST_CHECK bool own_share_begin(struct db *db, struct err *err);
+MUST_CHECK bool own_share_end(struct own_share *own, struct db *db, bool ok, struct err *err);
+/* All that was counted between two readings is this run's doing: a command's that it ran while nobody else was there. */
+void own_share_add_window(struct own_share *own, const struct counters *start, const struct counters *end);
 const struct relation_counts *own_share_of(const struct own_share *own, int64_t oid);
 bool own_share_has_sequence(const struct own_share *own, int64_t oid);
 json_t *own_share_to_json(const struct own_share *own);

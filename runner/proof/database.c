@@ -124,8 +124,8 @@ bool database_create_like(struct db *db, const char *name, const json_t *facts, 
 	/* Nothing but the restore connects to it: an application that finds it by a pattern must not. */
 	if (!db_runf(db, err, "REVOKE CONNECT, TEMPORARY ON DATABASE %I FROM PUBLIC; COMMENT ON DATABASE %I IS %L", name, name,
 	             comment)) {
-		struct err ignored = ERR_INIT;
-		(void)database_drop(db, name, &ignored);
+		cleanup_free char *drop = sql_fmt("DROP DATABASE %I", name);
+		db_try(db, drop);
 		return false;
 	}
 	return true;

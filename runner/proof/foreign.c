@@ -168,7 +168,7 @@ void foreign_writes_count(const struct counters *before, const struct counters *
 	*out = (struct foreign_writes){ .known = true };
 	check_same_counters(before, now, out);
 	if (own->unknown)
-		doubt(out, "what this run itself wrote is not known any more");
+		doubt(out, "%s", own->why[0] ? own->why : "what this run itself wrote is not known any more");
 	count_relations(before, now, own, out);
 	for (size_t b = 0, n = 0; b < before->n_sequences && n < now->n_sequences;) {
 		if (before->sequences[b].oid == now->sequences[n].oid)

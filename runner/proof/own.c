@@ -84,27 +84,57 @@ bool own_share_add(struct own_share *own, const struct rows *answer, struct err 
 	return true;
 }
 
-bool own_share_run(struct own_share *own, struct db *db, const char *sql, struct err *err)
+void own_share_add_window(struct own_share *own, const struct counters *start, const struct counters *end)
 {
-	cleanup_rows struct rows *answer = NULL;
+	for (size_t s = 0, e = 0; e < end->n_relations; e++) {
+		struct tuples grown = end->relations[e].rows;
 
+		while (s < start->n_relations && start->relations[s].oid < end->relations[e].oid)
+			s++;
+		if (s < start->n_relations && start->relations[s].oid == end->relations[e].oid) {
+			grown.inserted -= start->relations[s].rows.inserted;
+			grown.updated -= start->relations[s].rows.updated;
+			grown.deleted -= start->relations[s].rows.deleted;
+		}
+		if (grown.inserted || grown.updated || grown.deleted)
+			add_relation(own, end->relations[e].oid, grown);
+	}
+	for (size_t s = 0, e = 0; s < start->n_sequences && e < end->n_sequences;) {
+		const struct sequence_value *was = &start->sequences[s], *is = &end->sequences[e];
+
+		if (was->oid == is->oid && was->value && is->value && strcmp(was->value, is->value) != 0)
+			add_sequence(own, is->oid);
+		s += was->oid <= is->oid;
+		e += is->oid <= was->oid;
+	}
+}
+
+bool own_share_begin(struct db *db, struct err *err)
+{
 	/* What an earlier transaction left unflushed would be counted once more. */
 	if (db_server_version(db) >= 150000 && !db_run(db, "SELECT pg_catalog.pg_stat_force_next_flush()", err))
 		return false;
-	if (!db_run(db, "BEGIN", err))
+	return db_run(db, "BEGIN", err);
+}
+
+static bool end_transaction(struct own_share *own, struct db *db, struct err *err)
+{
+	cleanup_rows struct rows *answer = NULL;
+
+	if (!db_query(db, own_share_sql, DB_NO_ARGS, &answer, err) || !own_share_add(own, answer, err) ||
+	    !db_run(db, "COMMIT", err))
 		return false;
-	if (!db_run(db, sql, err) || !db_query(db, own_share_sql, DB_NO_ARGS, &answer, err) ||
-	    !own_share_add(own, answer, err)) {
-		struct err ignored = ERR_INIT;
-		own->unknown = true; /* the aborted work was counted by the server, too */
-		(void)db_run(db, "ROLLBACK", &ignored);
-		return false;
-	}
-	if (!db_run(db, "COMMIT", err))
-		return false;
-	if (strcmp(db_tag(db), "COMMIT") != 0)
-		return err_set(err, ERR_DB, "the server answered COMMIT with %s", db_tag(db));
-	return true;
+	return strcmp(db_tag(db), "COMMIT") == 0 ||
+	       err_set(err, ERR_DB, "the server answered COMMIT with %s", db_tag(db));
+}
+
+bool own_share_end(struct own_share *own, struct db *db, bool ok, struct err *err)
+{
+	if (ok && end_transaction(own, db, err))
+		return true;
+	own->unknown = true; /* the aborted work was counted by the server, too */
+	db_try(db, "ROLLBACK");
+	return false;
 }
 
 json_t *own_share_to_json(const struct own_share *own)

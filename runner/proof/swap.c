@@ -16,17 +16,15 @@ enum { LOOK_EVERY_MS = 10, ATTEMPTS = 3 };
 static bool rename_live(const struct swap_request *s, struct db *db, struct db *ender, struct err *err)
 {
 	cleanup_free char *sql = sql_fmt("ALTER DATABASE %I RENAME TO %I", s->live, s->quarantine);
-	cleanup_free char *oid = mem_fmt("%" PRId64, s->live_oid);
+	/* Whether it helped is what the RENAME says. */
+	cleanup_free char *end = mem_fmt("SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity"
+	                                 " WHERE datid = %" PRId64 " AND backend_type NOT IN ('parallel worker', 'autovacuum worker')",
+	                                 s->live_oid);
 
 	if (!db_start(db, sql, err))
 		return false;
 	while (db_is_busy(db)) {
-		struct err ignored = ERR_INIT; /* whether it helped is what the RENAME says */
-		int64_t ended;
-		(void)db_int(ender,
-		             "SELECT count(pg_catalog.pg_terminate_backend(a.pid)) FROM pg_catalog.pg_stat_activity a"
-		             " WHERE a.datid = $1::oid AND a.backend_type NOT IN ('parallel worker', 'autovacuum worker')",
-		             DB_ARGS(oid), &ended, &ignored);
+		db_try(ender, end);
 		clock_sleep_ms(LOOK_EVERY_MS);
 	}
 	return db_finish(db, err);
@@ -108,8 +106,7 @@ bool swap_databases(const struct swap_request *s, bool *unknown, struct err *err
 	if (!db_open(s->maintenance, s->application, &db, err) || !db_open(s->maintenance, s->application, &ender, err))
 		return err_wrap(err, "cannot swap the databases");
 	if (!swap_in_transaction(s, db, ender, err)) {
-		struct err ignored = ERR_INIT; /* a lost connection is rolled back by the server */
-		(void)db_run(db, "ROLLBACK", &ignored);
+		db_try(db, "ROLLBACK"); /* a lost connection is rolled back by the server */
 		return err_wrap(err, "cannot swap the databases");
 	}
 	if (db_run(db, "COMMIT", err))

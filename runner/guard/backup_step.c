@@ -1,0 +1,238 @@
+/*
+ * The backup of exactly the state that the run starts from: counters first, then one snapshot that the fingerprint,
+ * the dump and the row counts share.
+ */
+#include "runner/guard/run.h"
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "runner/progress.h"
+#include "runner/proof/candidate.h"
+#include "runner/version.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* What is read in the snapshot besides the dump. */
+struct snapshot {
+	struct db *db; /* holds it: no other statement may end its transaction before the dump has ended */
+	char *name, *lsn, *timeline, *ids;
+	json_t *rows;  /* NULL: the dump tells */
+};
+
+static void snapshot_close(struct snapshot *s)
+{
+	db_close(s->db);
+	free(s->name);
+	free(s->lsn);
+	free(s->timeline);
+	free(s->ids);
+	json_decref(s->rows);
+}
+#define cleanup_snapshot __attribute__((cleanup(snapshot_close)))
+
+static bool snapshot_open(struct run *run, struct snapshot *s, struct err *err)
+{
+	cleanup_free char *application = run_application(run, "snapshot");
+	struct schema_options options = { .version_table = ledger_table(run->ledger) };
+
+	schema_free(run->before.schema);
+	identity_clear(&run->before.identity);
+	run->before.schema = NULL;
+	return db_open(run->live, application, &s->db, err) &&
+	       db_run(s->db,
+	              "SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0; SET row_security = off;"
+	              " BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+	              err) &&
+	       db_value(s->db, "SELECT pg_catalog.pg_export_snapshot()", DB_NO_ARGS, &s->name, err) &&
+	       db_value(s->db, "SELECT pg_catalog.pg_current_wal_lsn()::text", DB_NO_ARGS, &s->lsn, err) &&
+	       db_value(s->db, "SELECT pg_catalog.pg_current_snapshot()::text", DB_NO_ARGS, &s->ids, err) &&
+	       db_value(s->db, "SELECT timeline_id::text FROM pg_catalog.pg_control_checkpoint()", DB_NO_ARGS, &s->timeline,
+	                err) &&
+	       schema_read(s->db, &options, &run->before.schema, err) && identity_read(s->db, &run->before.identity, err);
+}
+
+/* What the manifest says of the database that the backup room cannot know. */
+static json_t *manifest_facts(const struct run *run, const struct snapshot *s)
+{
+	char hex[SHA256_HEX];
+	json_t *out = json_object();
+
+	schema_digest(run->before.schema, SCHEMA_STRICT, hex);
+	json_put(out, "fingerprint", json_str(hex));
+	schema_digest(run->before.schema, SCHEMA_INSIDE, hex);
+	json_put(out, "fingerprint_inside", json_str(hex));
+	schema_digest(run->before.roles, SCHEMA_STRICT, hex);
+	json_put(out, "fingerprint_roles", json_str(hex));
+	json_put(out, "lsn", json_str(s->lsn));
+	json_put(out, "timeline", json_str(s->timeline));
+	json_put(out, "snapshot", json_str(s->ids));
+	json_put(out, "database_facts", database_facts_public(run->before.facts));
+	json_put(out, "version_table", json_str(ledger_table(run->ledger)));
+	json_put(out, "run", json_str(run->id));
+	json_put(out, "tool_version", json_str(RIPCORD_VERSION));
+	return out;
+}
+
+static bool take(struct run *run, struct snapshot *s, struct err *err)
+{
+	cleanup_json json_t *facts = manifest_facts(run, s);
+	cleanup_json json_t *schema = schema_to_json(run->before.schema), *roles = schema_to_json(run->before.roles);
+	cleanup_free char *facts_text = json_canonical(run->before.facts), *schema_text = json_canonical(schema);
+	cleanup_free char *roles_text = json_canonical(roles);
+	cleanup_strv struct strv leave_out = STRV_INIT;
+	const struct backup_extra extras[] = { { "settings.json", facts_text, strlen(facts_text) },
+		                               { "schema.json", schema_text, strlen(schema_text) },
+		                               { "roles.json", roles_text, strlen(roles_text) } };
+	struct backup_request request = {
+		.source = run->live,
+		.bin_dir = run->bin_dir,
+		.snapshot = s->name,
+		.private_dir = run->private_dir,
+		.database = run->database,
+		.system_identifier = run->before.system_identifier,
+		.heads = ledger_heads(run->ledger),
+		.engine = run->config->engine,
+		.level = run->config->level,
+		.threads = run->config->threads,
+		.extras = extras,
+		.n_extras = sizeof(extras) / sizeof(extras[0]),
+		.exclude_table_data = &leave_out,
+		.facts = facts,
+		.pinned = run->started,
+		.pin_reason = run->id,
+		.progress = progress_listener(),
+		.expected_bytes = run->facts.database_bytes.known == FACT_KNOWN ? run->facts.database_bytes.value : 0,
+		.stores_required = run->config->stores_required,
+	};
+
+	strv_add(&leave_out, "ripcord.run"); /* a restore must not bring back who held what */
+	manifest_free(run->manifest);
+	run->manifest = NULL;
+	bool ok = backup_take(&request, &run->stores, &run->manifest, err);
+	progress_finish();
+	return ok;
+}
+
+/* One place is left for pg_dump's only connection; a stranger who takes it first makes the backup fail. */
+static bool fence_first(struct run *run, const struct snapshot *s, struct err *err)
+{
+	return !run->fences || run_fence(run, s->db, 1, err) || err_wrap(err, "writes = fence");
+}
+
+/* The dump's session and the snapshot's are gone: their places are taken away before anybody else has them. */
+static bool fence_tighter(struct run *run, struct err *err) { return !run->fences || run_fence(run, NULL, 0, err); }
+
+static bool take_in_snapshot(struct run *run, struct err *err)
+{
+	cleanup_snapshot struct snapshot snapshot = { .db = NULL };
+
+	return snapshot_open(run, &snapshot, err) && fence_first(run, &snapshot, err) && take(run, &snapshot, err);
+}
+
+bool run_take_backup(struct run *run, struct err *err)
+{
+	char size[TEXT_SHORT], duration[TEXT_SHORT];
+	int64_t began = clock_ms();
+
+	/* The counters before the snapshot: what is flushed between the two is counted once too often, never lost. */
+	counters_clear(&run->before.counters);
+	if (!before_read(run, err) || !counters_read(run->db, &run->before.counters, err) ||
+	    !take_in_snapshot(run, err) || !fence_tighter(run, err)) {
+		err_recode(err, err->code == ERR_CANCELLED ? ERR_CANCELLED : ERR_BACKUP);
+		return err_wrap(err, "the backup failed, nothing was changed");
+	}
+	run->report->backup_id = mem_strdup(manifest_id(run->manifest));
+	run->report->backup_bytes = manifest_bytes(run->manifest);
+	run->report->backup_seconds = (double)(clock_ms() - began) / 1000;
+	log_info("backup %s: %s in %s", manifest_id(run->manifest), text_size(manifest_bytes(run->manifest), size),
+	         text_duration(clock_ms() - began, duration));
+	return true;
+}
+
+/* ------------------------------------------------------------------ reading back */
+
+static bool read_stores(struct run *run, struct err *err)
+{
+	for (size_t i = 0; i < run->stores.n; i++) {
+		bool ok = backup_read(run->stores.v[i], run->manifest, run->bin_dir, progress_listener(), err);
+		progress_finish();
+		if (!ok)
+			return err_wrap(err, "store %s", store_name(run->stores.v[i]));
+	}
+	return true;
+}
+
+/* A sound archive need not restore (proof.md section 2), so the schema at least is restored for real. */
+static bool restore_scratch(struct run *run, bool schema_only, struct err *err)
+{
+	cleanup_free char *name = database_derived_name(run->database, "scratch", run->id);
+	cleanup_free char *comment = mem_fmt("ripcord: scratch database of run %s; may be dropped", run->id);
+	cleanup_free char *application = run_application(run, "verify");
+	struct candidate_request request = {
+		.live = run->live,
+		.maintenance = run->admin,
+		.stores = &run->stores,
+		.manifest = run->manifest,
+		.bin_dir = run->bin_dir,
+		.private_dir = run->private_dir,
+		.facts = run->before.facts,
+		.schema = run->before.schema,
+		.version_table = ledger_table(run->ledger),
+		.name = name,
+		.comment = comment,
+		.application = application,
+		.schema_only = schema_only,
+		.progress = progress_listener(),
+	};
+
+	bool ok = candidate_build(&request, err);
+	progress_finish();
+	return ok ? database_drop(run->admin, name, err) : err_wrap(err, "the backup does not restore");
+}
+
+bool run_verify_backup(struct run *run, struct err *err)
+{
+	enum verify_mode mode = run->config->verify;
+
+	if (!read_stores(run, err) ||
+	    (mode != BACKUP_VERIFY_READ && !restore_scratch(run, mode == BACKUP_VERIFY_RESTORE, err)) ||
+	    !backup_mark_verified(&run->stores, manifest_id(run->manifest), verify_name(mode), err)) {
+		err_recode(err, err->code == ERR_CANCELLED ? ERR_CANCELLED : ERR_BACKUP);
+		return false;
+	}
+	return true;
+}
+
+bool run_read_back(struct run *run, struct err *err)
+{
+	char duration[TEXT_SHORT];
+	int64_t began = clock_ms();
+
+	if (!run_verify_backup(run, err))
+		return err_wrap(err, "the backup cannot be trusted, nothing was changed");
+	log_info("backup read back and verified in %s", text_duration(clock_ms() - began, duration));
+	/* Promise 1: it has to be a backup of exactly the state that the run starts from. */
+	if (!ledger_read(run->ledger, run->db, err) || !before_is_now(run, err))
+		return err_wrap(err, "somebody changed the schema since the backup");
+	return true;
+}
+
+bool run_find_backup(struct run *run, const char *id, struct err *err)
+{
+	cleanup_backup_list struct backup_list list = { .n = 0 };
+	const struct backup_entry *entry;
+
+	if (!backup_list_read(&run->stores, &list, err) || !backup_list_find(&list, id, &entry, err))
+		return false;
+	/* The list owns its manifests; this one is kept. */
+	for (size_t i = 0; i < list.n; i++)
+		if (&list.v[i] == entry) {
+			run->manifest = list.v[i].manifest;
+			list.v[i].manifest = NULL;
+		}
+	return true;
+}

@@ -1,0 +1,367 @@
+/*
+ * The states of a run, as a table, and the driver that walks it.
+ */
+#include "runner/guard/guard.h"
+
+#include "base/cancel.h"
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "runner/confirm.h"
+#include "runner/facts.h"
+#include "runner/guard/run.h"
+#include "runner/progress.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* ------------------------------------------------------------------ plan */
+
+static bool is_command(const struct run *run) { return run->request->verb == GUARD_COMMAND; }
+
+/* The error of a broken section has to come before a backup is taken, not after. */
+static bool check_sections(const struct run *run, struct err *err)
+{
+	for (size_t i = 0; i < run->plan->n; i++)
+		if (!exec_check(run->plan->steps[i].revision, err))
+			return false;
+	return true;
+}
+
+static bool read_plan(struct run *run, struct err *err)
+{
+	enum direction direction = run->request->verb == GUARD_DOWNGRADE ? DIRECTION_DOWN : DIRECTION_UP;
+	const struct strv *heads = ledger_heads(run->ledger);
+
+	strv_clear(&run->report->from);
+	strv_clear(&run->report->to);
+	strv_add_all(&run->report->from, heads);
+	if (is_command(run))
+		return true;
+	plan_free(run->plan);
+	run->plan = NULL;
+	if (!ledger_complete_graph(run->ledger, run->db, run->graph, err) ||
+	    !ledger_check_files(run->ledger, run->db, run->graph, NULL, err) ||
+	    !plan_make(run->graph, heads, run->request->target, direction, &run->plan, err))
+		return false;
+	strv_add_all(&run->report->to, &run->plan->to);
+	return check_sections(run, err);
+}
+
+static bool step_plan(struct run *run, struct err *err)
+{
+	const struct ledger_names names = { .schema = run->config->version_schema, .table = run->config->version_table };
+
+	if (!is_command(run) && !graph_load(run->config->migrations, &run->graph, err))
+		return false;
+	return run_connect(run, err) && ledger_open(run->db, &names, &run->ledger, err) && read_plan(run, err);
+}
+
+/* ------------------------------------------------------------------ gates */
+
+static bool needs_backup(const struct run *run) { return !run->request->no_backup_reason; }
+
+static void facts_of_plan(struct run *run)
+{
+	struct facts *f = &run->facts;
+	cleanup_strv struct strv heads = STRV_INIT;
+
+	f->backup_waived = !needs_backup(run);
+	f->waiver_reason = run->request->no_backup_reason;
+	f->ladder_downgrades = run->config->on_failure_downgrade;
+	f->ladder_restores = run->config->on_failure_restore && needs_backup(run);
+	f->heads_in_database = ledger_heads(run->ledger)->n;
+	if (!run->plan)
+		return;
+	graph_heads(run->graph, &heads);
+	f->heads_in_files = heads.n;
+	f->steps = run->plan->n;
+	for (size_t i = 0; i < run->plan->n; i++) {
+		const struct revision *r = run->plan->steps[i].revision;
+		if (!r->downgrade.present || r->downgrade.irreversible)
+			strv_add(&f->no_downgrade, r->id);
+	}
+}
+
+static bool step_gates(struct run *run, struct err *err)
+{
+	enum verdict worst;
+	cleanup_free char *unfinished = NULL;
+
+	if (!preset_load(run->config->preset, &run->preset, err) || !run_open_stores(run, err))
+		return false;
+	if (!facts_gather(run->config, run->db, &run->stores, &run->facts, err) || !run_unfinished(run, &unfinished, err))
+		return false;
+	facts_of_plan(run);
+	/* Not a gate's finding but exit 8, whatever the others say: see run_refuse_unfinished(). */
+	gates_evaluate(&run->facts, run->preset, &run->findings, &worst);
+	run_show_plan(run, run->request->plan_out ? run->request->plan_out : stderr);
+	run_show_findings(run, run->request->plan_out ? run->request->plan_out : stderr);
+	if (unfinished && !run->request->plan_only)
+		return run_refuse_unfinished(run, err);
+	return worst != VERDICT_REFUSE || findings_allow(&run->findings, err);
+}
+
+static bool step_confirm(struct run *run, struct err *err)
+{
+	cleanup_free char *question = mem_fmt("%s database \"%s\"?", is_command(run) ? "run the command on" :
+	                                      run->request->verb == GUARD_UPGRADE ? "upgrade" : "downgrade", run->database);
+
+	return confirm(question, run->request->yes, err);
+}
+
+/* ------------------------------------------------------------------ lock and journal */
+
+static bool begin_journal(struct run *run, struct err *err)
+{
+	static const char *const verbs[] = { [GUARD_UPGRADE] = "upgrade", [GUARD_DOWNGRADE] = "downgrade",
+		                             [GUARD_COMMAND] = "guard" };
+	json_t *from = json_array(), *to = json_array();
+
+	for (size_t i = 0; i < run->report->from.n; i++)
+		json_push(from, json_str(run->report->from.v[i]));
+	for (size_t i = 0; i < run->report->to.n; i++)
+		json_push(to, json_str(run->report->to.v[i]));
+	json_t *data = json_pack("{s:s, s:s, s:o, s:o, s:s, s:i}", "run", run->id, "verb", verbs[run->request->verb], "from",
+	                         from, "to", to, "host", run->actor_host, "pid", (int)getpid());
+	json_put(data, "database", json_str(run->database));
+	json_put(data, "server", json_str(conninfo_label(run->live)));
+	json_put(data, "system_identifier", json_str(run->before.system_identifier));
+	json_put(data, "target", json_str(run->request->target));
+	json_put(data, "reason", json_str(run->request->no_backup_reason));
+	return journal_create(run->config->state_dir, run->id, &run->journal, err) &&
+	       journal_write(run->journal, "run", "begin", data, err);
+}
+
+static bool same_heads(const struct strv *a, const struct strv *b)
+{
+	for (size_t i = 0; i < a->n; i++)
+		if (!strv_has(b, a->v[i]))
+			return false;
+	return a->n == b->n;
+}
+
+static bool step_lock(struct run *run, struct err *err)
+{
+	cleanup_strv struct strv shown = STRV_INIT;
+
+	strv_add_all(&shown, &run->report->from);
+	if (!run_lock(run, err) || !before_read(run, err) || !run_refuse_unfinished(run, err) ||
+	    !ledger_read(run->ledger, run->db, err) || !read_plan(run, err))
+		return false;
+	/* What was shown and agreed to is not what would be done now. */
+	if (!same_heads(&shown, &run->report->from))
+		return err_set(err, ERR_REFUSED, "the database was moved to another revision while this run waited");
+	snprintf(run->report->run, sizeof(run->report->run), "%s", run->id);
+	return begin_journal(run, err);
+}
+
+/* ------------------------------------------------------------------ backup */
+
+static bool step_backup(struct run *run, struct err *err)
+{
+	if (!needs_backup(run)) {
+		log_warn("no backup is taken: %s", run->request->no_backup_reason);
+		return true;
+	}
+	return run_find_tools(run, err) && run_hooks(run, HOOK_BEFORE_BACKUP, NULL, err) && run_take_backup(run, err);
+}
+
+static bool step_read_back(struct run *run, struct err *err)
+{
+	if (needs_backup(run))
+		return run_read_back(run, err) && run_hooks(run, HOOK_AFTER_BACKUP, NULL, err);
+	/* Without a backup there is still a downgrade to prove. */
+	struct schema_options options = { .version_table = ledger_table(run->ledger) };
+	return counters_read(run->db, &run->before.counters, err) &&
+	       schema_read(run->db, &options, &run->before.schema, err) &&
+	       identity_read(run->db, &run->before.identity, err);
+}
+
+static json_t *backup_data(const struct run *run)
+{
+	json_t *data = before_to_json(&run->before);
+
+	json_put(data, "backup", json_str(run->report->backup_id));
+	return data;
+}
+
+/* From here on the run changes the database; what it was before is in the journal first. */
+static bool step_prepare(struct run *run, struct err *err)
+{
+	if (!run_hooks(run, HOOK_BEFORE_UPGRADE, NULL, err) ||
+	    !journal_write(run->journal, "before", "done", backup_data(run), err) || !mirror_begin(run, err))
+		return false;
+	run->started = true;
+	return true;
+}
+
+/* ------------------------------------------------------------------ the change, and its check */
+
+static bool step_change(struct run *run, struct err *err)
+{
+	return is_command(run) ? run_command(run, err) : run_steps(run, run->plan, &run->done, err);
+}
+
+static bool step_check(struct run *run, struct err *err)
+{
+	struct err ignored = ERR_INIT;
+
+	run->report->failure_phase = "hook";
+	/* The health check goes through the application, so the fence opens first (proof.md section 3). */
+	if (!run->config->fence_hooks_inside && !fence_open(&run->fence, run->admin, err))
+		return false;
+	if (!run_hooks(run, HOOK_AFTER_UPGRADE, NULL, err)) {
+		/* The count before a way back fences again, and says so when it cannot. */
+		(void)(run->fences && run->fence.oid == 0 && run_fence(run, NULL, 0, &ignored));
+		return false;
+	}
+	run->report->failure_phase = NULL;
+	return fence_open(&run->fence, run->admin, err);
+}
+
+/* The fingerprint at the end of a run, for the next one's comparison with what was left here. */
+static bool step_record(struct run *run, struct err *err)
+{
+	struct schema_options options = { .version_table = ledger_table(run->ledger) };
+	cleanup_schema struct schema *now = NULL;
+	char hex[SHA256_HEX];
+
+	if (!schema_read(run->db, &options, &now, err) || !ledger_read(run->ledger, run->db, err))
+		return false;
+	schema_digest(now, SCHEMA_STRICT, hex);
+	strv_clear(&run->report->to);
+	strv_add_all(&run->report->to, ledger_heads(run->ledger));
+	return run_journal(run, "after", "done", json_pack("{s:s}", "fingerprint", hex), err);
+}
+
+/* ------------------------------------------------------------------ the table */
+
+struct guard_step {
+	const char *name, *about;
+	bool (*run)(struct run *run, struct err *err);
+	bool journaled; /* begin and done are written; those before the lock have no journal yet */
+	bool changes;   /* a failure in it takes the ladder */
+};
+
+static const struct guard_step guard_steps[] = {
+	{ "plan", "read the revisions and where the database stands", step_plan, false, false },
+	{ "gates", "check what must be true before anything changes", step_gates, false, false },
+	{ "confirm", "ask", step_confirm, false, false },
+	{ "lock", "hold the lock and read everything again", step_lock, false, false },
+	{ "backup", "take a backup", step_backup, true, false },
+	{ "read-back", "read it back and restore what verify says", step_read_back, true, false },
+	{ "prepare", "write down what was there", step_prepare, true, false },
+	{ "change", "apply the revisions", step_change, true, true },
+	{ "check", "ask the after-upgrade hooks", step_check, true, true },
+	{ "record", "record the fingerprint", step_record, true, true },
+};
+
+enum { FIRST_STEP_OF_PLAN_ONLY = 2, N_STEPS = sizeof(guard_steps) / sizeof(guard_steps[0]) };
+
+static bool nothing_to_do(const struct run *run) { return run->plan && run->plan->n == 0; }
+
+static bool walk(struct run *run, const struct guard_step **failed, struct err *err)
+{
+	for (size_t i = 0; i < N_STEPS; i++) {
+		const struct guard_step *step = &guard_steps[i];
+
+		*failed = step;
+		if (i == FIRST_STEP_OF_PLAN_ONLY && run->request->plan_only)
+			return true;
+		if (step->journaled && !run_journal(run, step->name, "begin", NULL, err))
+			return false;
+		int64_t began = clock_ms();
+		if (!step->run(run, err) || (cancel_requested() && !err_set(err, ERR_CANCELLED, "cancelled by signal %d", cancel_signal())))
+			return false;
+		if (step->journaled && !run_journal(run, step->name, "done",
+		                                    json_pack("{s:I}", "ms", (json_int_t)(clock_ms() - began)), err))
+			return false;
+		if (i == 0 && nothing_to_do(run))
+			return true;
+	}
+	return true;
+}
+
+static enum outcome outcome_of_failure(enum err_code code)
+{
+	if (code == ERR_REFUSED)
+		return OUTCOME_REFUSED;
+	return code == ERR_LOCKED ? OUTCOME_LOCKED : OUTCOME_FAILED;
+}
+
+static enum outcome outcome_of_success(const struct run *run)
+{
+	if (nothing_to_do(run) || run->request->plan_only)
+		return OUTCOME_UNCHANGED;
+	return run->request->verb == GUARD_DOWNGRADE ? OUTCOME_DOWNGRADED : OUTCOME_UPGRADED;
+}
+
+/* A run that changed nothing leaves nothing pinned. */
+static void unpin(struct run *run)
+{
+	struct err ignored = ERR_INIT;
+
+	if (run->manifest && !backup_set_pin(&run->stores, manifest_id(run->manifest), false, run->id, &ignored))
+		log_warn("%s", ignored.msg);
+}
+
+static void fail(struct run *run, const struct guard_step *step, const struct err *err)
+{
+	struct run_report *r = run->report;
+	struct err ignored = ERR_INIT;
+
+	r->failure = *err;
+	if (!r->failure_phase)
+		r->failure_phase = step->name;
+	if (step->changes || run->started) {
+		run_ladder(run, err);
+		return;
+	}
+	r->outcome = outcome_of_failure(err->code);
+	if (!fence_open(&run->fence, run->admin, &ignored))
+		run_stuck(run, ignored.msg);
+	unpin(run);
+}
+
+/* The last line of the journal, and of its mirror in the database that has the live name now. */
+static void end_journal(struct run *run)
+{
+	struct err err = ERR_INIT;
+	const char *outcome = outcome_name(run->report->outcome);
+	cleanup_json json_t *report = run_report_json(run->report);
+	json_t *data = json_pack("{s:s, s:O}", "outcome", outcome, "report", report);
+
+	if (!run->journal) {
+		json_decref(data);
+		return;
+	}
+	if (run->started && run->db && !db_is_lost(run->db) && run->report->outcome != OUTCOME_RESTORED &&
+	    !mirror_end(run, run->db, outcome, &err))
+		log_warn("%s", err.msg);
+	err = (struct err)ERR_INIT;
+	if (!journal_write(run->journal, "run", "end", data, &err))
+		log_warn("%s", err.msg);
+}
+
+void guard_run(const struct config *config, const struct guard_request *request, struct run_report *report)
+{
+	struct run run;
+	struct err err = ERR_INIT, hook = ERR_INIT;
+	const struct guard_step *failed = NULL;
+
+	run_init(&run, config, request, report);
+	run.fences = config->writes == WRITES_FENCE;
+	run.accept_loss = config->writes == WRITES_ACCEPT_LOSS;
+	if (walk(&run, &failed, &err))
+		report->outcome = outcome_of_success(&run);
+	else
+		fail(&run, failed, &err);
+	progress_finish();
+	if (run.journal && !run_hooks(&run, HOOK_ALWAYS, NULL, &hook))
+		log_warn("%s", hook.msg);
+	end_journal(&run);
+	run_clear(&run);
+}

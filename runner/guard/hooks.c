@@ -1,0 +1,215 @@
+/*
+ * Hooks: what a user wants asked or done around the phases of a run (design.md section 7).
+ */
+#include "runner/guard/run.h"
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/http.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/proc.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+extern char **environ;
+
+enum { PAUSE_BETWEEN_ATTEMPTS_MS = 1000, ANSWER_MAX = 1 << 20 };
+
+/* ------------------------------------------------------------------ commands */
+
+/* Splits as a shell would split words without expanding anything: blanks, '...', "...", and \ before a character. */
+static bool split_command(const char *command, struct strv *argv, struct err *err)
+{
+	cleanup_buf struct buf word = BUF_INIT(1 << 20);
+	bool in_word = false;
+	char quote = '\0';
+
+	for (const char *p = command; *p; p++) {
+		if (*p == '\\' && quote != '\'' && p[1]) {
+			buf_char(&word, *++p);
+			in_word = true;
+		} else if (quote ? *p == quote : *p == '\'' || *p == '"') {
+			quote = quote ? '\0' : *p;
+			in_word = true;
+		} else if (!quote && strchr(" \t\n", *p)) {
+			if (in_word)
+				strv_add(argv, buf_text(&word));
+			word.len = 0;
+			in_word = false;
+		} else {
+			buf_char(&word, *p);
+			in_word = true;
+		}
+	}
+	if (in_word)
+		strv_add(argv, word.len ? buf_text(&word) : "");
+	if (quote)
+		return err_set(err, ERR_USAGE, "a quote is not closed in: %s", command);
+	return argv->n > 0 || err_set(err, ERR_USAGE, "the command is empty");
+}
+
+static bool command_argv(const struct hook *hook, struct strv *argv, struct err *err)
+{
+	if (hook->shell) {
+		strv_add(argv, "/bin/sh");
+		strv_add(argv, "-c");
+		strv_add(argv, hook->command);
+		return true;
+	}
+	if (!split_command(hook->command, argv, err))
+		return false;
+	if (strchr(argv->v[0], '/'))
+		return true; /* relative to the configuration's folder, where it runs */
+	char *found = proc_which(argv->v[0]);
+	if (!found)
+		return err_set(err, ERR_USAGE, "there is no program \"%s\" on PATH", argv->v[0]);
+	free(argv->v[0]);
+	argv->v[0] = found;
+	return true;
+}
+
+void run_child_env(const struct run *run, const char *phase, const char *passfile, struct strv *env)
+{
+	cleanup_free char *from = strv_join(&run->report->from, ","), *to = strv_join(&run->report->to, ",");
+
+	for (char **e = environ; *e; e++)
+		strv_add(env, *e);
+	conninfo_child_env(run->live, passfile, env);
+	strv_setenv(env, "RIPCORD_RUN", run->id);
+	strv_setenv(env, "RIPCORD_PHASE", phase);
+	strv_setenv(env, "RIPCORD_FROM", from);
+	strv_setenv(env, "RIPCORD_TO", to);
+	strv_setenv(env, "RIPCORD_BACKUP", run->report->backup_id ? run->report->backup_id : "");
+}
+
+struct stdin_text {
+	const char *text;
+	size_t left;
+};
+
+static bool give_text(void *ctx, void *data, size_t cap, size_t *got, struct err *err)
+{
+	struct stdin_text *in = ctx;
+
+	(void)err;
+	*got = in->left < cap ? in->left : cap;
+	memcpy(data, in->text, *got);
+	in->text += *got;
+	in->left -= *got;
+	return true;
+}
+
+static bool hook_command(struct run *run, const struct hook *hook, const struct revision *revision, struct err *err)
+{
+	cleanup_strv struct strv argv = STRV_INIT, env = STRV_INIT;
+	cleanup_json json_t *report = run_report_json(run->report);
+	cleanup_free char *text = json_canonical(report), *passfile = NULL;
+	struct stdin_text in = { .text = text, .left = strlen(text) };
+	struct proc_result result;
+
+	if (!command_argv(hook, &argv, err) || !conninfo_passfile(run->live, run->private_dir, &passfile, err))
+		return false;
+	run_child_env(run, hook_phase_name(hook->phase), passfile, &env);
+	strv_setenv(&env, "RIPCORD_REVISION", revision ? revision->id : "");
+	struct proc_spec spec = { .argv = strv_argv(&argv),
+		                  .envp = strv_argv(&env),
+		                  .cwd = run->config->folder,
+		                  .deadline_ms = hook->timeout_ms,
+		                  .show_stderr = true,
+		                  .on_stdin = give_text,
+		                  .ctx = &in };
+	bool ok = proc_run(&spec, &result, err);
+	if (passfile)
+		(void)unlink(passfile);
+	return ok;
+}
+
+/* ------------------------------------------------------------------ SQL */
+
+/* Without `expect` a hook passes as a verify does: every SELECT has a row, one boolean column, all true. */
+static bool judge_sql(void *ctx, size_t index, const char *tag, const struct rows *rows, struct err *err)
+{
+	const struct hook *hook = ctx;
+
+	(void)index, (void)tag;
+	if (rows_columns(rows) == 0)
+		return true;
+	if (hook->expect) {
+		const char *is = rows_count(rows) == 1 && rows_columns(rows) == 1 ? rows_get(rows, 0, 0) : NULL;
+		if (is && strcmp(is, hook->expect) == 0)
+			return true;
+		return err_set(err, ERR_REFUSED, "it answered %s instead of %s", is ? is : "something that is not one value",
+		               hook->expect);
+	}
+	if (rows_columns(rows) != 1 || !rows_is_bool(rows, 0) || rows_count(rows) == 0)
+		return err_set(err, ERR_REFUSED, "it answered something that is no boolean column with a row");
+	for (size_t i = 0; i < rows_count(rows); i++) {
+		const char *is = rows_get(rows, i, 0);
+		if (!is || is[0] != 't')
+			return err_set(err, ERR_REFUSED, "it answered %s", is ? "false" : "NULL");
+	}
+	return true;
+}
+
+/* In a transaction of its own that is rolled back: a hook looks, it does not change what is proven. */
+static bool hook_sql(struct run *run, const struct hook *hook, struct err *err)
+{
+	struct err ignored = ERR_INIT;
+
+	if (!db_run(run->db, "BEGIN READ ONLY", err))
+		return false;
+	db_set_deadline(run->db, hook->timeout_ms);
+	bool ok = db_script(run->db, hook->sql, judge_sql, (void *)hook, err);
+	db_set_deadline(run->db, 0);
+	return db_run(run->db, "ROLLBACK", ok ? err : &ignored) && ok;
+}
+
+static bool hook_url(const struct hook *hook, struct err *err)
+{
+	struct http_request request = { .method = "GET", .url = hook->url, .timeout_ms = hook->timeout_ms };
+	cleanup_buf struct buf body = BUF_INIT(ANSWER_MAX);
+	int status;
+
+	if (!http_send(&request, &status, &body, err))
+		return false;
+	return status == hook->status || err_set(err, ERR_REFUSED, "it answered status %d instead of %d", status, hook->status);
+}
+
+/* ------------------------------------------------------------------ running */
+
+static bool run_one(struct run *run, const struct hook *hook, const struct revision *revision, struct err *err)
+{
+	if (hook->command)
+		return hook_command(run, hook, revision, err);
+	if (hook->sql)
+		return hook_sql(run, hook, err);
+	return hook_url(hook, err);
+}
+
+static bool run_hook(struct run *run, const struct hook *hook, const struct revision *revision, struct err *err)
+{
+	for (int attempt = 1;; attempt++) {
+		struct err why = ERR_INIT;
+
+		if (run_one(run, hook, revision, &why))
+			return true;
+		if (attempt >= hook->attempts) {
+			*err = why;
+			return err_wrap(err, "hook %s (%s)", hook->name, hook_phase_name(hook->phase));
+		}
+		log_info("hook %s failed, attempt %d of %d: %s", hook->name, attempt, hook->attempts, why.msg);
+		clock_sleep_ms(PAUSE_BETWEEN_ATTEMPTS_MS);
+	}
+}
+
+bool run_hooks(struct run *run, enum hook_phase phase, const struct revision *revision, struct err *err)
+{
+	for (size_t i = 0; i < run->config->n_hooks; i++)
+		if (run->config->hooks[i].phase == phase && !run_hook(run, &run->config->hooks[i], revision, err))
+			return false;
+	return true;
+}

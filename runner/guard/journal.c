@@ -1,0 +1,187 @@
+#include "runner/guard/journal.h"
+
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/text.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define SUFFIX ".jsonl"
+enum { JOURNAL_MAX = 1 << 28 }; /* the facts of a hundred thousand objects are some 30 MB */
+
+struct journal {
+	int fd;
+	char *path;
+	json_t *last;
+};
+
+static char *journal_path(const char *state_dir, const char *run)
+{
+	return mem_fmt("%s/runs/%s" SUFFIX, state_dir, run);
+}
+
+static bool open_at(const char *state_dir, const char *run, int flags, struct journal **out, struct err *err)
+{
+	cleanup_free char *path = journal_path(state_dir, run);
+	int fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC | flags, 0600);
+
+	if (fd < 0)
+		return err_sys(err, "cannot open the journal %s", path);
+	*out = mem_new0(sizeof(**out));
+	(*out)->fd = fd;
+	(*out)->path = path;
+	path = NULL;
+	return true;
+}
+
+bool journal_create(const char *state_dir, const char *run, struct journal **out, struct err *err)
+{
+	cleanup_free char *dir = mem_fmt("%s/runs", state_dir);
+	struct journal *j;
+
+	if (!file_make_dirs(dir, 0700, err) || !open_at(state_dir, run, O_CREAT | O_EXCL, &j, err))
+		return false;
+	if (!file_sync_dir(dir, err)) {
+		journal_close(j);
+		return false;
+	}
+	*out = j;
+	return true;
+}
+
+/* A line that a crash cut short was never written: the next one takes its place. */
+static bool drop_cut_line(const char *path, int fd, struct err *err)
+{
+	cleanup_buf struct buf text = BUF_INIT(JOURNAL_MAX);
+
+	if (!file_read(path, &text, err))
+		return false;
+	while (text.len > 0 && text.data[text.len - 1] != '\n')
+		text.len--;
+	return ftruncate(fd, (off_t)text.len) == 0 || err_sys(err, "cannot cut the journal %s", path);
+}
+
+bool journal_reopen(const char *state_dir, const char *run, struct journal **out, struct err *err)
+{
+	struct journal *j;
+
+	if (!open_at(state_dir, run, 0, &j, err))
+		return false;
+	if (!drop_cut_line(j->path, j->fd, err)) {
+		journal_close(j);
+		return false;
+	}
+	*out = j;
+	return true;
+}
+
+void journal_close(struct journal *j)
+{
+	if (!j)
+		return;
+	close(j->fd);
+	json_decref(j->last);
+	free(j->path);
+	free(j);
+}
+
+bool journal_write(struct journal *j, const char *step, const char *event, json_t *data, struct err *err)
+{
+	char at[CLOCK_ISO];
+	json_t *line = json_object();
+
+	json_put(line, "at", json_str(clock_iso(clock_wall_us(), at)));
+	json_put(line, "step", json_str(step));
+	json_put(line, "event", json_str(event));
+	if (data)
+		json_object_update_missing(line, data);
+	json_decref(data);
+	json_decref(j->last);
+	j->last = line;
+
+	cleanup_free char *text = json_dumps(line, JSON_COMPACT);
+	cleanup_free char *whole = mem_fmt("%s\n", text);
+	if (!file_write_all(j->fd, whole, strlen(whole), j->path, err))
+		return false;
+	return fsync(j->fd) == 0 || err_sys(err, "cannot sync the journal %s", j->path);
+}
+
+const json_t *journal_last(const struct journal *j) { return j->last; }
+
+bool journal_read(const char *state_dir, const char *run, json_t **out, struct err *err)
+{
+	cleanup_free char *path = journal_path(state_dir, run);
+	cleanup_buf struct buf text = BUF_INIT(JOURNAL_MAX);
+	cleanup_json json_t *lines = json_array();
+
+	if (!file_read(path, &text, err))
+		return false;
+	for (const char *p = buf_text(&text), *end; *p; p = end + 1) {
+		json_t *line;
+		struct err broken = ERR_INIT;
+
+		end = strchr(p, '\n');
+		if (!end)
+			break; /* cut short by a crash */
+		if (json_parse(p, (size_t)(end - p), path, &line, &broken))
+			json_push(lines, line);
+		else if (end > p)
+			return err_set(err, ERR_CORRUPT, "%s", broken.msg);
+	}
+	*out = json_incref(lines);
+	return true;
+}
+
+const json_t *journal_find(const json_t *lines, const char *step, const char *event)
+{
+	for (size_t i = json_array_size(lines); i-- > 0;) {
+		const json_t *line = json_array_get(lines, i);
+		const char *s = json_string_value(json_object_get(line, "step"));
+		const char *e = json_string_value(json_object_get(line, "event"));
+		if (s && e && strcmp(s, step) == 0 && strcmp(e, event) == 0)
+			return line;
+	}
+	return NULL;
+}
+
+const char *journal_outcome(const json_t *lines)
+{
+	return json_string_value(json_object_get(journal_find(lines, "run", "end"), "outcome"));
+}
+
+bool journal_is_finished(const json_t *lines)
+{
+	const char *outcome = journal_outcome(lines);
+
+	return outcome && strcmp(outcome, "stuck") != 0;
+}
+
+bool journal_runs(const char *state_dir, struct strv *out, struct err *err)
+{
+	cleanup_free char *dir = mem_fmt("%s/runs", state_dir);
+	cleanup_strv struct strv found = STRV_INIT;
+	DIR *d = opendir(dir);
+
+	if (!d && errno == ENOENT)
+		return true;
+	if (!d)
+		return err_sys(err, "cannot read %s", dir);
+	for (struct dirent *e; (e = readdir(d));) {
+		size_t len = strlen(e->d_name);
+		if (text_ends(e->d_name, SUFFIX))
+			strv_fmt(&found, "%.*s", (int)(len - strlen(SUFFIX)), e->d_name);
+	}
+	closedir(d);
+	strv_sort(&found);
+	for (size_t i = found.n; i-- > 0;)
+		strv_add(out, found.v[i]);
+	return true;
+}

@@ -1,0 +1,342 @@
+/*
+ * The ladder: rollback -> downgrade -> prove -> restore -> prove -> swap, each rung only if the one before did not
+ * lead back, as on_failure allows.  Nothing here is guessed: a rung that cannot prove that it led back did not.
+ */
+#include "runner/guard/run.h"
+
+#include "base/buf.h"
+#include "base/cancel.h"
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/sql.h"
+#include "base/text.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum climb {
+	CLIMB_BACK,  /* it led back, and that is proven */
+	CLIMB_NEXT,  /* it did not; the next one may */
+	CLIMB_STUCK, /* a person is needed */
+};
+
+struct rung {
+	const char *name, *about;
+	enum climb (*climb)(struct run *run, struct err *why);
+	enum outcome outcome; /* when it led back */
+	enum hook_phase hook; /* after it led back */
+};
+
+static bool is_command(const struct run *run) { return run->request->verb == GUARD_COMMAND; }
+
+/* ------------------------------------------------------------------ rollback */
+
+/* setval() survives a rollback (proof.md section 2): a sequence that stands behind where it stood is put back. */
+static bool put_sequences_back(struct run *run, struct err *err)
+{
+	cleanup_counters struct counters now = { .n_relations = 0 };
+
+	if (!counters_read(run->db, &now, err))
+		return false;
+	for (size_t b = 0, n = 0; b < run->before.counters.n_sequences && n < now.n_sequences;) {
+		const struct sequence_value *was = &run->before.counters.sequences[b], *is = &now.sequences[n];
+		if (was->oid != is->oid) {
+			was->oid < is->oid ? b++ : n++;
+			continue;
+		}
+		b++, n++;
+		if (!was->value || !is->value || !own_share_has_sequence(&run->own, was->oid) ||
+		    strtoll(is->value, NULL, 10) >= strtoll(was->value, NULL, 10))
+			continue;
+		if (!db_runf(run->db, err, "SELECT pg_catalog.setval(%L::pg_catalog.regclass, %lld, %L)", was->name,
+		             strtoll(was->value, NULL, 10), strstr(was->value, ",t") ? "true" : "false"))
+			return err_wrap(err, "cannot put sequence %s back", was->name);
+		log_info("sequence %s was set back by the run and stands at %s again", was->name, was->value);
+	}
+	return true;
+}
+
+static bool reopen(struct run *run, struct err *err)
+{
+	cleanup_free char *application = run_application(run, "run");
+
+	if (run->db && !db_is_lost(run->db))
+		return true;
+	db_close(run->db);
+	run->db = NULL;
+	return db_open(run->live, application, &run->db, err);
+}
+
+/* Nothing is committed: PostgreSQL itself has taken everything back but the sequences. */
+static enum climb climb_rollback(struct run *run, struct err *why)
+{
+	if (run->done > 0 || run->left_partial || is_command(run))
+		return CLIMB_NEXT;
+	if (!reopen(run, why) || !put_sequences_back(run, why))
+		return CLIMB_STUCK;
+	return !run->before.schema || before_is_now(run, why) ? CLIMB_BACK : CLIMB_STUCK;
+}
+
+/* ------------------------------------------------------------------ others' writes */
+
+static void say_foreign(const struct run *run, struct err *why)
+{
+	cleanup_buf struct buf lines = BUF_INIT(BUF_TEXT_MAX);
+
+	for (size_t i = 0; i < run->foreign.lines.n; i++)
+		buf_fmt(&lines, "%s%s", i ? "; " : "", run->foreign.lines.v[i]);
+	if (!run->foreign.known)
+		err_set(why, ERR_REFUSED, "what others wrote since the backup is not known (%s)%s%.500s", run->foreign.why,
+		        lines.len ? ": " : "", buf_text(&lines));
+	else
+		err_set(why, ERR_REFUSED, "others wrote since the backup, and a way back would lose it: %.700s",
+		        buf_text(&lines));
+	err_hint(why, "writes = fence keeps others out from the backup on; writes = accept-loss goes back all the same");
+}
+
+/* No rung that takes committed work back may take others' work with it. */
+static bool may_go_back(struct run *run, struct err *why)
+{
+	if (!run->before.schema || !run->before.facts) {
+		err_set(why, ERR_REFUSED, "no state was recorded before the run, since the backup was waived");
+		return false;
+	}
+	if (!run->foreign_counted && !run_fence_and_count(run, why))
+		return false;
+	if (foreign_writes_none(&run->foreign) || run->accept_loss)
+		return true;
+	say_foreign(run, why);
+	return false;
+}
+
+/* ------------------------------------------------------------------ downgrade */
+
+/* Rows of a table that was there before the run, or of large objects: a downgrade does not bring those back. */
+static bool touched(const struct run *run, const struct relation_counts *ours, const struct relation_counts **was)
+{
+	enum { PG_LARGEOBJECT = 2613, PG_LARGEOBJECT_METADATA = 2995, FIRST_NORMAL_OID = 16384 };
+	cleanup_free char *own_table = mem_fmt("%s (TOAST)", ledger_table(run->ledger));
+
+	for (size_t i = 0; i < run->before.counters.n_relations; i++) {
+		const struct relation_counts *r = &run->before.counters.relations[i];
+		if (r->oid != ours->oid)
+			continue;
+		*was = r;
+		if (r->oid < FIRST_NORMAL_OID)
+			return r->oid == PG_LARGEOBJECT || r->oid == PG_LARGEOBJECT_METADATA;
+		return strcmp(r->name, ledger_table(run->ledger)) != 0 && strcmp(r->name, own_table) != 0 &&
+		       !text_starts(r->name, "ripcord.");
+	}
+	return false;
+}
+
+/* True when no committed step touched rows that were there; otherwise why says which. */
+static bool rows_untouched(const struct run *run, struct err *why)
+{
+	if (run->own.unknown)
+		return err_set(why, ERR_REFUSED, "a step of the run is not transactional, so what it touched is not known");
+	for (size_t i = 0; i < run->committed.n_relations; i++) {
+		const struct relation_counts *was = NULL, *ours = &run->committed.relations[i];
+		if (touched(run, ours, &was))
+			return err_set(why, ERR_REFUSED,
+			               "the run wrote to %s, which was there before (%" PRId64 " inserted, %" PRId64 " updated, %" PRId64
+			               " deleted)",
+			               was->name, ours->rows.inserted, ours->rows.updated, ours->rows.deleted);
+	}
+	return true;
+}
+
+static bool sequences_are_back(struct run *run, struct err *why)
+{
+	cleanup_counters struct counters now = { .n_relations = 0 };
+
+	if (!counters_read(run->db, &now, why))
+		return false;
+	for (size_t b = 0, n = 0; b < run->before.counters.n_sequences; b++) {
+		const struct sequence_value *was = &run->before.counters.sequences[b];
+		while (n < now.n_sequences && now.sequences[n].oid < was->oid)
+			n++;
+		if (n == now.n_sequences || now.sequences[n].oid != was->oid || !now.sequences[n].value || !was->value ||
+		    strcmp(now.sequences[n].value, was->value) != 0)
+			return err_set(why, ERR_REFUSED, "sequence %s does not stand where it stood", was->name);
+	}
+	return true;
+}
+
+static bool roles_are_back(struct run *run, struct err *why)
+{
+	cleanup_schema struct schema *now = NULL;
+	cleanup_buf struct buf diff = BUF_INIT(BUF_TEXT_MAX);
+
+	if (!schema_read_roles(run->admin, &now, why))
+		return false;
+	return schema_diff(run->before.roles, now, SCHEMA_STRICT, &diff) == 0 ||
+	       err_set(why, ERR_REFUSED, "the cluster's roles are not as before:\n%.700s", buf_text(&diff));
+}
+
+static bool storage_is_back(struct run *run, struct err *why)
+{
+	struct identity now = { .lines = STRV_INIT };
+	cleanup_strv struct strv lost = STRV_INIT;
+
+	if (!identity_read(run->db, &now, why))
+		return false;
+	identity_compare(&run->before.identity, &now, &lost);
+	identity_clear(&now);
+	return lost.n == 0 || err_set(why, ERR_REFUSED, "the rows of %zu tables are stored elsewhere than before, e.g. %.400s",
+	                              lost.n, lost.v[0]);
+}
+
+static bool prove_downgrade(struct run *run, struct err *why)
+{
+	return before_is_now(run, why) && rows_untouched(run, why) && storage_is_back(run, why) &&
+	       sequences_are_back(run, why) && roles_are_back(run, why);
+}
+
+static bool go_down(struct run *run, struct err *why)
+{
+	cleanup_plan struct plan *back = NULL;
+	size_t down = 0;
+
+	if (!plan_reverse(run->plan, run->done, &back, why))
+		return false;
+	bool ok = run_steps(run, back, &down, why);
+	run->done -= ok ? run->done : 0;
+	return ok;
+}
+
+static enum climb climb_downgrade(struct run *run, struct err *why)
+{
+	if (!run->config->on_failure_downgrade || run->request->verb == GUARD_DOWNGRADE)
+		return CLIMB_NEXT;
+	if (is_command(run) ? !run->request->down_command : run->left_partial)
+		return CLIMB_NEXT;
+	if (!may_go_back(run, why))
+		return CLIMB_STUCK;
+	/* What cannot be proven afterwards need not be tried: the rows are gone whatever the schema says. */
+	if (!is_command(run) && !rows_untouched(run, why))
+		return CLIMB_NEXT;
+	if (!run_journal(run, "downgrade", "begin", NULL, why) || !(is_command(run) ? run_down_command(run, why) : go_down(run, why)) ||
+	    !prove_downgrade(run, why)) {
+		run->foreign_counted = false; /* the downgrade wrote, too: count again before the next rung */
+		return CLIMB_NEXT;
+	}
+	return CLIMB_BACK;
+}
+
+/* ------------------------------------------------------------------ restore */
+
+static enum climb climb_restore(struct run *run, struct err *why)
+{
+	struct err loss = ERR_INIT;
+
+	if (!run->config->on_failure_restore || !run->manifest) {
+		err_set(why, ERR_REFUSED, run->manifest ? "on_failure does not allow a restore" : "there is no backup to restore");
+		return CLIMB_STUCK;
+	}
+	bool may = may_go_back(run, &loss);
+	/* Also when nothing may be lost: then the candidate stands ready for the person who decides. */
+	if (run->before.facts && !run_build_candidate(run, why))
+		return CLIMB_STUCK;
+	if (!may) {
+		*why = loss;
+		return CLIMB_STUCK;
+	}
+	return run_swap(run, why) ? CLIMB_BACK : CLIMB_STUCK;
+}
+
+/* ------------------------------------------------------------------ the table and its driver */
+
+static const struct rung rungs[] = {
+	[RUNG_ROLLBACK] = { "rollback", "nothing is committed: PostgreSQL took it back", climb_rollback, OUTCOME_ROLLED_BACK, HOOK_AFTER_ROLLBACK },
+	[RUNG_DOWNGRADE] = { "downgrade", "undo the committed revisions, and prove it", climb_downgrade, OUTCOME_ROLLED_BACK, HOOK_AFTER_ROLLBACK },
+	[RUNG_RESTORE] = { "restore", "bring the backup up beside it, prove it, swap", climb_restore, OUTCOME_RESTORED, HOOK_AFTER_RESTORE },
+};
+
+static void mark_steps(struct run_report *report, const char *outcome)
+{
+	for (size_t i = 0; i < report->n_steps; i++)
+		if (strcmp(report->steps[i].outcome, "done") == 0)
+			report->steps[i].outcome = outcome;
+}
+
+static void arrive(struct run *run, const struct rung *rung)
+{
+	struct err ignored = ERR_INIT;
+
+	run->report->outcome = rung->outcome;
+	mark_steps(run->report, rung->outcome == OUTCOME_RESTORED ? "restored" : "rolled-back");
+	if (!fence_open(&run->fence, run->admin, &ignored)) {
+		/* proof.md section 3: a fence that cannot be taken away is no return. */
+		run_stuck(run, ignored.msg);
+		return;
+	}
+	if (rung->outcome == OUTCOME_RESTORED) {
+		db_close(run->db);
+		run->db = NULL;
+	}
+	if (!reopen(run, &ignored) || !run_hooks(run, rung->hook, NULL, &ignored))
+		log_warn("%s", ignored.msg);
+}
+
+void run_stuck(struct run *run, const char *why)
+{
+	struct run_report *r = run->report;
+	struct err ignored = ERR_INIT;
+	bool closed = run->config->fence_on_stuck_closed;
+
+	r->outcome = OUTCOME_STUCK;
+	strv_fmt(&r->next, "why: %s", why);
+	if (!closed && !fence_open(&run->fence, run->admin, &ignored))
+		strv_fmt(&r->next, "the fence could not be taken away: %s", ignored.msg);
+	else if (run->fence.oid != 0)
+		strv_fmt(&r->next, "others are still kept out (fence_on_stuck = closed): ALTER DATABASE ... CONNECTION LIMIT %lld",
+		         (long long)run->fence.before);
+	if (run->candidate)
+		strv_fmt(&r->next, "the backup is restored beside it in database \"%s\"", run->candidate);
+	strv_fmt(&r->next, "ripcord runs show %.8s", run->id);
+	strv_fmt(&r->next, "ripcord recover %.8s --forward    to keep what is there now", run->id);
+	if (run->config->on_failure_downgrade && !is_command(run))
+		strv_fmt(&r->next, "ripcord recover %.8s --down       to try the downgrades", run->id);
+	if (run->manifest)
+		strv_fmt(&r->next, "ripcord recover %.8s --swap --accept-loss    to go back to the backup, losing what came after it",
+		         run->id);
+}
+
+void run_ladder(struct run *run, const struct err *failure)
+{
+	struct err ignored = ERR_INIT;
+
+	cancel_hold(); /* the signal that began the way back must not end it */
+	if (!run_hooks(run, HOOK_ON_FAILURE, NULL, &ignored))
+		log_warn("%s", ignored.msg);
+	run_rungs(run, failure, RUNG_ROLLBACK, RUNG_RESTORE);
+}
+
+void run_rungs(struct run *run, const struct err *failure, size_t first, size_t last)
+{
+	struct err why = *failure;
+
+	for (size_t i = first; i <= last; i++) {
+		struct err reason = ERR_INIT, journal = ERR_INIT;
+
+		enum climb result = rungs[i].climb(run, &reason);
+		if (reason.code != ERR_NONE) {
+			why = reason;
+			log_info("%s: %s", rungs[i].name, reason.msg);
+		}
+		if (!journal_write(run->journal, rungs[i].name,
+		                   result == CLIMB_BACK ? "back" : result == CLIMB_NEXT ? "next" : "stuck",
+		                   json_pack("{s:s}", "why", reason.msg), &journal))
+			log_warn("%s", journal.msg);
+		if (result == CLIMB_BACK) {
+			arrive(run, &rungs[i]);
+			return;
+		}
+		if (result == CLIMB_STUCK)
+			break;
+	}
+	run_stuck(run, why.msg);
+}

@@ -1,0 +1,80 @@
+/*
+ * The journal's mirror: table ripcord.run of the live database.  It is written between the run's transactions on the
+ * run's own session; pg_dump leaves its rows out, so that no lock state comes back with a restore.
+ */
+#include "runner/guard/run.h"
+
+#include "base/cleanup.h"
+#include "base/mem.h"
+#include "base/sql.h"
+
+#include <unistd.h>
+
+static const char create_sql[] =
+	"CREATE TABLE IF NOT EXISTS ripcord.run (run uuid PRIMARY KEY, token text NOT NULL, host text NOT NULL,"
+	" pid integer NOT NULL, started_at timestamptz NOT NULL DEFAULT now(), ended_at timestamptz, outcome text,"
+	" journal jsonb NOT NULL DEFAULT '[]')";
+
+static bool is_open(const struct run *run) { return run->started && run->db && !db_is_lost(run->db) && !run->candidate; }
+
+/* The ledger's tables and this run's row, in a transaction whose share is known. */
+bool mirror_begin(struct run *run, struct err *err)
+{
+	cleanup_free char *sql = sql_fmt("%s; INSERT INTO ripcord.run (run, token, host, pid)"
+	                                 " VALUES (%L, %L, %L, %d) ON CONFLICT (run) DO UPDATE SET token = excluded.token,"
+	                                 " host = excluded.host, pid = excluded.pid, ended_at = NULL, outcome = NULL",
+	                                 create_sql, run->id, run->token, run->actor_host, (int)getpid());
+
+	if (!own_share_begin(run->db, err))
+		return false;
+	/* Another tool's project keeps its own version table. */
+	bool ok = (run->request->verb == GUARD_COMMAND ? db_run(run->db, "CREATE SCHEMA IF NOT EXISTS ripcord", err)
+	                                               : ledger_create(run->ledger, run->db, err)) &&
+	          db_run(run->db, sql, err);
+	return own_share_end(&run->own, run->db, ok, err) || err_wrap(err, "cannot write ripcord's own tables");
+}
+
+/* The facts of a whole catalog are in the journal's file and in the backup; the mirror keeps what recovery needs to
+ * find those. */
+static json_t *without_bulk(const json_t *line)
+{
+	static const char *const bulk[] = { "schema", "roles", "identity", "counters" };
+	json_t *copy = json_copy((json_t *)line);
+
+	for (size_t i = 0; i < sizeof(bulk) / sizeof(bulk[0]); i++)
+		json_object_del(copy, bulk[i]);
+	return copy;
+}
+
+bool mirror_line(struct run *run, const json_t *line, struct err *err)
+{
+	if (!is_open(run))
+		return true;
+	cleanup_json json_t *kept = without_bulk(line);
+	cleanup_free char *text = json_canonical(kept);
+	cleanup_rows struct rows *r = NULL;
+
+	return db_query(run->db, "UPDATE ripcord.run SET journal = journal || $1::jsonb WHERE run = $2::uuid",
+	                DB_ARGS(text, run->id), &r, err) ||
+	       err_wrap(err, "cannot write ripcord.run");
+}
+
+bool mirror_end(struct run *run, struct db *db, const char *outcome, struct err *err)
+{
+	cleanup_rows struct rows *r = NULL;
+
+	return db_query(db,
+	                "UPDATE ripcord.run SET outcome = $1, ended_at = CASE WHEN $1 <> 'stuck' THEN now() END"
+	                " WHERE run = $2::uuid",
+	                DB_ARGS(outcome, run->id), &r, err) ||
+	       err_wrap(err, "cannot write ripcord.run");
+}
+
+char *mirror_token_sql(const struct run *run)
+{
+	/* The cast fails on the server by itself, before the section that follows in the same message. */
+	return sql_fmt("WITH mine AS MATERIALIZED (SELECT token FROM ripcord.run WHERE run = %L FOR UPDATE)"
+	               " SELECT CASE WHEN (SELECT token FROM mine) = %L THEN 0"
+	               " ELSE ('run ' || %L || ' was taken over by another process')::integer END",
+	               run->id, run->token, run->id);
+}

@@ -1,0 +1,86 @@
+#include "runner/guard/run.h"
+
+#include "base/cleanup.h"
+#include "base/text.h"
+
+#include <string.h>
+
+static const char *writes_words(const struct config *c)
+{
+	static const char *const words[] = {
+		[WRITES_DETECT] = "if others write meanwhile, nothing is taken back by itself (writes = detect)",
+		[WRITES_FENCE] = "others are kept out from the backup to the end (writes = fence)",
+		[WRITES_ACCEPT_LOSS] = "what others write meanwhile is lost by a way back (writes = accept-loss)",
+	};
+
+	return words[c->writes];
+}
+
+static void show_way_back(const struct run *run, FILE *out)
+{
+	const struct config *c = run->config;
+
+	fprintf(out, "  on failure   rollback");
+	if (c->on_failure_downgrade && run->request->verb != GUARD_DOWNGRADE)
+		fprintf(out, ", then downgrade");
+	if (c->on_failure_restore && !run->request->no_backup_reason)
+		fprintf(out, ", then restore into a new database and swap");
+	fprintf(out, "; %s\n", writes_words(c));
+}
+
+static void show_steps(const struct run *run, FILE *out)
+{
+	bool down = run->request->verb == GUARD_DOWNGRADE;
+
+	for (size_t i = 0; run->plan && i < run->plan->n; i++) {
+		const struct revision *r = run->plan->steps[i].revision;
+		const struct section *s = down ? &r->downgrade : &r->upgrade;
+
+		fprintf(out, "  %-12s %s  %s", down ? "downgrade" : "upgrade", r->id, r->message);
+		if (!s->transaction)
+			fprintf(out, "  [transaction=off]");
+		if (!down && r->downgrade.irreversible)
+			fprintf(out, "  [only a restore undoes it: %s]", r->downgrade.irreversible);
+		else if (!down && !r->downgrade.present)
+			fprintf(out, "  [no downgrade: only a restore undoes it]");
+		fputc('\n', out);
+	}
+}
+
+void run_show_plan(const struct run *run, FILE *out)
+{
+	cleanup_free char *from = strv_join(&run->report->from, ", "), *to = strv_join(&run->report->to, ", ");
+	char size[TEXT_SHORT];
+
+	fprintf(out, "plan for %s\n", conninfo_label(run->live));
+	if (run->plan)
+		fprintf(out, "  revisions    %s -> %s\n", *from ? from : "base", *to ? to : "base");
+	show_steps(run, out);
+	if (run->request->no_backup_reason)
+		fprintf(out, "  backup       none: %s\n", run->request->no_backup_reason);
+	else
+		fprintf(out, "  backup       %s, verified by %s, database of %s\n", run->config->engine,
+		        verify_name(run->config->verify),
+		        run->facts.database_bytes.known == FACT_KNOWN ? text_size(run->facts.database_bytes.value, size)
+		                                                      : "unknown size");
+	show_way_back(run, out);
+}
+
+/* Gates that pass are counted, the others are shown. */
+void run_show_findings(const struct run *run, FILE *out)
+{
+	size_t passed = 0;
+
+	for (size_t i = 0; i < run->findings.n; i++) {
+		const struct finding *f = &run->findings.v[i];
+
+		if (f->verdict == VERDICT_PASS) {
+			passed++;
+			continue;
+		}
+		fprintf(out, "  %-12s %s: %s\n", verdict_name(f->verdict), f->gate, f->message);
+		if (f->hint[0])
+			fprintf(out, "  %-12s %s\n", "", f->hint);
+	}
+	fprintf(out, "  gates        %zu of %zu pass\n", passed, run->findings.n);
+}

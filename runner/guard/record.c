@@ -1,0 +1,90 @@
+/*
+ * What was there before the run: read once, compared at the end of each way back, kept in the journal.
+ */
+#include "runner/guard/run.h"
+
+#include "base/cleanup.h"
+#include "base/mem.h"
+
+#include <stdlib.h>
+
+bool before_read(struct run *run, struct err *err)
+{
+	struct before *b = &run->before;
+
+	free(b->system_identifier);
+	json_decref(b->facts);
+	schema_free(b->roles);
+	b->facts = NULL;
+	b->roles = NULL;
+	return database_oid(run->admin, run->database, &b->oid, err) &&
+	       db_value(run->admin, "SELECT system_identifier::text FROM pg_catalog.pg_control_system()", DB_NO_ARGS,
+	                &b->system_identifier, err) &&
+	       database_facts(run->admin, run->database, &b->facts, err) && schema_read_roles(run->admin, &b->roles, err);
+}
+
+json_t *before_to_json(const struct before *b)
+{
+	json_t *out = json_object();
+
+	json_put(out, "oid", json_integer(b->oid));
+	json_put(out, "system_identifier", json_str(b->system_identifier));
+	json_put(out, "facts", database_facts_public(b->facts));
+	json_put(out, "schema", schema_to_json(b->schema));
+	json_put(out, "roles", schema_to_json(b->roles));
+	json_put(out, "identity", identity_to_json(&b->identity));
+	json_put(out, "counters", counters_to_json(&b->counters));
+	return out;
+}
+
+bool before_from_json(const json_t *j, struct before *b, struct err *err)
+{
+	const char *system = json_string_value(json_object_get(j, "system_identifier"));
+
+	b->oid = json_integer_value(json_object_get(j, "oid"));
+	b->system_identifier = mem_strdup(system ? system : "");
+	identity_from_json(json_object_get(j, "identity"), &b->identity);
+	return schema_from_json(json_object_get(j, "schema"), &b->schema, err) &&
+	       schema_from_json(json_object_get(j, "roles"), &b->roles, err) &&
+	       counters_from_json(json_object_get(j, "counters"), &b->counters, err);
+}
+
+void before_clear(struct before *b)
+{
+	free(b->system_identifier);
+	json_decref(b->facts);
+	schema_free(b->schema);
+	schema_free(b->roles);
+	identity_clear(&b->identity);
+	counters_clear(&b->counters);
+	*b = (struct before){ .oid = 0 };
+}
+
+bool before_is_now(struct run *run, struct err *err)
+{
+	struct schema_options options = { .version_table = ledger_table(run->ledger) };
+	cleanup_schema struct schema *now = NULL;
+	cleanup_buf struct buf diff = BUF_INIT(BUF_TEXT_MAX);
+
+	if (!schema_read(run->db, &options, &now, err))
+		return false;
+	size_t differ = schema_diff(run->before.schema, now, SCHEMA_STRICT, &diff);
+	return differ == 0 || err_set(err, ERR_REFUSED, "the schema is not as it was before the run; %zu facts differ:\n%.700s",
+	                              differ, buf_text(&diff));
+}
+
+bool before_from_backup(struct run *run, struct err *err)
+{
+	cleanup_free char *facts = NULL, *schema = NULL, *roles = NULL;
+	cleanup_json json_t *schema_facts = NULL, *roles_facts = NULL;
+	size_t facts_len, schema_len, roles_len;
+	struct before *b = &run->before;
+
+	return backup_member(&run->stores, run->manifest, "settings.json", &facts, &facts_len, err) &&
+	       backup_member(&run->stores, run->manifest, "schema.json", &schema, &schema_len, err) &&
+	       backup_member(&run->stores, run->manifest, "roles.json", &roles, &roles_len, err) &&
+	       json_parse(facts, facts_len, "settings.json", &b->facts, err) &&
+	       json_parse(schema, schema_len, "schema.json", &schema_facts, err) &&
+	       json_parse(roles, roles_len, "roles.json", &roles_facts, err) &&
+	       schema_from_json(schema_facts, &b->schema, err) && schema_from_json(roles_facts, &b->roles, err);
+}

@@ -1,0 +1,199 @@
+#include "runner/guard/restore_run.h"
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "runner/guard/run.h"
+#include "runner/progress.h"
+#include "runner/proof/candidate.h"
+#include "runner/proof/roles.h"
+#include "runner/proof/swap.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const struct guard_request by_hand = { .verb = GUARD_UPGRADE };
+
+/* ------------------------------------------------------------------ which backup */
+
+static bool has_head(const struct manifest *m, const char *revision)
+{
+	const json_t *head;
+	size_t i;
+
+	json_array_foreach(json_object_get(manifest_json(m), "heads"), i, head)
+		if (text_starts(json_string_value(head), revision))
+			return true;
+	return false;
+}
+
+/* Only a verified backup of this database, and of one cluster: a staging copy's are another's. */
+static bool find_by_revision(struct run *run, const char *revision, struct err *err)
+{
+	cleanup_backup_list struct backup_list list = { .n = 0 };
+	const char *system = NULL;
+	cleanup_free char *id = NULL;
+
+	if (!backup_list_read(&run->stores, &list, err))
+		return false;
+	for (size_t i = 0; i < list.n; i++) {
+		const struct manifest *m = list.v[i].manifest;
+		const char *database = manifest_str(m, "database"), *cluster = manifest_str(m, "system_identifier");
+		if (!database || strcmp(database, conninfo_dbname(run->live)) != 0 || !manifest_is_verified(m) ||
+		    !has_head(m, revision))
+			continue;
+		if (system && cluster && strcmp(system, cluster) != 0)
+			return err_set(err, ERR_REFUSED, "several clusters have backups at revision %s: choose one with --backup", revision);
+		system = cluster;
+		if (!id)
+			id = mem_strdup(manifest_id(m)); /* newest first */
+	}
+	if (!id)
+		return err_set(err, ERR_BACKUP, "there is no verified backup of \"%s\" at revision %s", conninfo_dbname(run->live),
+		               revision);
+	return run_find_backup(run, id, err);
+}
+
+/* ------------------------------------------------------------------ where to */
+
+/* The live database may be gone, so only the maintenance database is connected to. */
+static bool connect_maintenance(struct run *run, struct err *err)
+{
+	cleanup_free char *application = run_application(run, "restore");
+
+	if (!config_database(run->config, &run->live, err))
+		return false;
+	run->maintenance = conninfo_with(run->live, "dbname", run->config->maintenance_db);
+	run->database = conninfo_dbname(run->live);
+	if (!db_open(run->maintenance, application, &run->admin, err) || !run_open_stores(run, err) ||
+	    !dump_tools_find(db_server_version(run->admin) / 10000, run->config->pg_bindir, &run->bin_dir, err))
+		return false;
+	return database_oid(run->admin, run->database, &run->before.oid, err);
+}
+
+static bool build(struct run *run, const char *name, struct err *err)
+{
+	cleanup_free char *application = run_application(run, "restore");
+	cleanup_free char *comment = mem_fmt("ripcord: candidate of run %s, restored from backup %s", run->id,
+	                                     manifest_id(run->manifest));
+	struct candidate_request request = {
+		.live = run->live,
+		.maintenance = run->admin,
+		.stores = &run->stores,
+		.manifest = run->manifest,
+		.bin_dir = run->bin_dir,
+		.private_dir = run->private_dir,
+		.facts = run->before.facts,
+		.schema = run->before.schema,
+		.version_table = manifest_str(run->manifest, "version_table"),
+		.name = name,
+		.comment = comment,
+		.application = application,
+		.progress = progress_listener(),
+	};
+
+	if (!roles_recreate(run->admin, run->before.roles, &run->recreated_roles, err))
+		return false;
+	for (size_t i = 0; i < run->recreated_roles.n; i++)
+		log_warn("role %s was not there and is created without login", run->recreated_roles.v[i]);
+	bool ok = candidate_build(&request, err);
+	progress_finish();
+	return ok && database_oid(run->admin, name, &run->candidate_oid, err);
+}
+
+/* A database that is to be used has the owner, grants, settings and comment of the one that was backed up. */
+static bool dress(struct run *run, const char *name, struct err *err)
+{
+	cleanup_free char *sql = database_facts_sql(name, run->before.facts);
+
+	return db_run(run->admin, "BEGIN", err) && db_run(run->admin, sql, err) && db_run(run->admin, "COMMIT", err);
+}
+
+/* ------------------------------------------------------------------ the swap by hand */
+
+static bool swap(struct run *run, const char *candidate, struct restore_result *out, struct err *err)
+{
+	cleanup_free char *application = run_application(run, "swap");
+	cleanup_free char *quarantine = database_derived_name(run->database, "quarantine", run->id);
+	cleanup_free char *comment = mem_fmt("ripcord: quarantine of run %s; `ripcord quarantine drop` ends it", run->id);
+	cleanup_json json_t *facts = NULL;
+	bool unknown;
+
+	if (!database_facts(run->admin, run->database, &facts, err) ||
+	    !fence_set(&run->fence, run->admin, run->before.oid, 0, NULL, 0, err))
+		return false;
+	struct swap_request request = {
+		.maintenance = run->maintenance,
+		.application = application,
+		.lock = run->lock,
+		.live = run->database,
+		.candidate = candidate,
+		.quarantine = quarantine,
+		.live_oid = run->before.oid,
+		.candidate_oid = run->candidate_oid,
+		.facts = facts,
+		.quarantine_comment = comment,
+	};
+	bool ok = swap_databases(&request, &unknown, err);
+	struct err second = ERR_INIT;
+	if (!fence_open(&run->fence, run->admin, ok ? err : &second))
+		return ok ? false : err_hint(err, "%s", second.msg);
+	if (ok)
+		out->quarantine = mem_strdup(quarantine);
+	return ok;
+}
+
+static bool check_choice(const struct run *run, const struct restore_choice *choice, struct err *err)
+{
+	if (!choice->backup == !choice->to_revision)
+		return err_set(err, ERR_USAGE, "either --backup or --to-revision says what to restore");
+	if (choice->as && choice->swap)
+		return err_set(err, ERR_USAGE, "--as and --swap do not go together");
+	if (choice->swap && run->before.oid == 0)
+		return err_set(err, ERR_REFUSED, "there is no database \"%s\" to swap with: use --as", run->database);
+	if (choice->swap && !choice->accept_loss) {
+		err_set(err, ERR_REFUSED, "what was written to \"%s\" since the backup would only be in the quarantine", run->database);
+		return err_hint(err, "say --accept-loss when that is meant");
+	}
+	return true;
+}
+
+static bool restore(struct run *run, const struct restore_choice *choice, struct restore_result *out, struct err *err)
+{
+	cleanup_free char *name = NULL;
+	int64_t began = clock_ms();
+
+	if (!connect_maintenance(run, err) || !check_choice(run, choice, err) || (choice->swap && !run_lock(run, err)) ||
+	    !(choice->backup ? run_find_backup(run, choice->backup, err) : find_by_revision(run, choice->to_revision, err)) ||
+	    !before_from_backup(run, err))
+		return false;
+	name = choice->as ? mem_strdup(choice->as) : database_derived_name(run->database, "candidate", run->id);
+	if (!build(run, name, err) || (choice->as && !dress(run, name, err)) || (choice->swap && !swap(run, name, out, err)))
+		return false;
+	snprintf(out->backup_id, sizeof(out->backup_id), "%s", manifest_id(run->manifest));
+	out->database = mem_strdup(choice->swap ? run->database : name);
+	out->seconds = (double)(clock_ms() - began) / 1000;
+	return true;
+}
+
+bool restore_run(const struct config *config, const struct restore_choice *choice, struct restore_result *out, struct err *err)
+{
+	struct run_report report = { .run = "" };
+	struct run run;
+
+	*out = (struct restore_result){ .seconds = 0 };
+	run_init(&run, config, &by_hand, &report);
+	bool ok = restore(&run, choice, out, err);
+	run_clear(&run);
+	run_report_clear(&report);
+	return ok;
+}
+
+void restore_result_clear(struct restore_result *r)
+{
+	free(r->database);
+	free(r->quarantine);
+	*r = (struct restore_result){ .seconds = 0 };
+}

@@ -1,0 +1,186 @@
+/*
+ * The last rung: the backup beside the live database, proven, told of the run, and swapped in.
+ */
+#include "runner/guard/run.h"
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/sql.h"
+#include "base/text.h"
+#include "runner/progress.h"
+#include "runner/proof/candidate.h"
+#include "runner/proof/roles.h"
+#include "runner/proof/swap.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool recreate_roles(struct run *run, struct err *err)
+{
+	if (!roles_recreate(run->admin, run->before.roles, &run->recreated_roles, err))
+		return false;
+	for (size_t i = 0; i < run->recreated_roles.n; i++) {
+		log_warn("role %s, which the run dropped, is there again without login: give it its password back",
+		         run->recreated_roles.v[i]);
+		strv_fmt(&run->report->next, "role %s was dropped by the run and created again without login: ALTER ROLE %s LOGIN PASSWORD ...",
+		         run->recreated_roles.v[i], run->recreated_roles.v[i]);
+	}
+	return true;
+}
+
+/*
+ * A sequence that this run used may have been used by others meanwhile, which nobody can tell apart: no number that
+ * the live database has handed out may be handed out again, so the candidate's goes on where that stood.
+ */
+static bool advance_sequences(struct run *run, struct db *candidate, struct err *err)
+{
+	for (size_t i = 0; i < run->own.n_sequences; i++) {
+		cleanup_free char *oid = mem_fmt("%" PRId64, run->own.sequences[i]), *name = NULL, *value = NULL;
+
+		for (size_t k = 0; k < run->before.counters.n_sequences; k++)
+			if (run->before.counters.sequences[k].oid == run->own.sequences[i])
+				name = mem_strdup(run->before.counters.sequences[k].name);
+		if (!name)
+			continue; /* younger than the backup */
+		if (!db_value(run->db, "SELECT pg_catalog.pg_sequence_last_value(c.oid)::text FROM (SELECT (SELECT oid"
+		                       " FROM pg_catalog.pg_class WHERE oid = $1::oid AND relkind = 'S') AS oid) c",
+		              DB_ARGS(oid), &value, err))
+			return false;
+		if (value && !db_runf(candidate, err,
+		                      "SELECT pg_catalog.setval(s.seqrelid::pg_catalog.regclass, %s) FROM pg_catalog.pg_sequence s"
+		                      " WHERE s.seqrelid = %L::pg_catalog.regclass AND sign(s.seqincrement) *"
+		                      " (%s - coalesce(pg_catalog.pg_sequence_last_value(s.seqrelid), s.seqstart)) > 0",
+		                      value, name, value))
+			return err_wrap(err, "cannot advance sequence %s", name);
+	}
+	return true;
+}
+
+/* The restored database tells of the failed run, and names the end of the quarantine's chain. */
+static bool tell_candidate(struct run *run, struct db *candidate, struct err *err)
+{
+	const struct ledger_names names = { .schema = run->config->version_schema, .table = run->config->version_table };
+	cleanup_ledger struct ledger *ledger = NULL;
+	struct actor actor = run_actor(run);
+	const char *tip = run->ledger ? ledger_chain_tip(run->ledger) : "";
+	cleanup_free char *quarantine = database_derived_name(run->database, "quarantine", run->id);
+	cleanup_free char *reason = mem_fmt("run %s failed; the database was restored from backup %s; what it had become is"
+	                                    " in database %s, whose history ends with %s",
+	                                    run->id, manifest_id(run->manifest), quarantine, *tip ? tip : "nothing");
+	const char *head = run->report->from.n ? run->report->from.v[0] : "";
+
+	/* Another tool's project has no ledger of ours to write to. */
+	if (run->request->verb == GUARD_COMMAND && ledger_history_count(run->ledger) == 0)
+		return true;
+	if (!ledger_open(candidate, &names, &ledger, err) || !ledger_create(ledger, candidate, err))
+		return false;
+	return ledger_note(ledger, candidate, &actor, head, "restored", reason, err);
+}
+
+static bool finish_candidate(struct run *run, struct err *err)
+{
+	cleanup_conninfo struct conninfo *target = conninfo_with(run->live, "dbname", run->candidate);
+	cleanup_free char *application = run_application(run, "candidate");
+	cleanup_db struct db *candidate = NULL;
+
+	return db_open(target, application, &candidate, err) && advance_sequences(run, candidate, err) &&
+	       tell_candidate(run, candidate, err) &&
+	       database_oid(run->admin, run->candidate, &run->candidate_oid, err);
+}
+
+bool run_build_candidate(struct run *run, struct err *err)
+{
+	cleanup_free char *name = database_derived_name(run->database, "candidate", run->id);
+	cleanup_free char *comment = mem_fmt("ripcord: candidate of run %s, restored from backup %s", run->id,
+	                                     manifest_id(run->manifest));
+	cleanup_free char *application = run_application(run, "restore");
+	struct candidate_request request = {
+		.live = run->live,
+		.maintenance = run->admin,
+		.stores = &run->stores,
+		.manifest = run->manifest,
+		.bin_dir = run->bin_dir,
+		.private_dir = run->private_dir,
+		.facts = run->before.facts,
+		.schema = run->before.schema,
+		.version_table = ledger_table(run->ledger),
+		.name = name,
+		.comment = comment,
+		.application = application,
+		.progress = progress_listener(),
+	};
+
+	if (run->candidate)
+		return true;
+	if (!run_journal(run, "candidate", "begin", json_pack("{s:s}", "database", name), err) || !recreate_roles(run, err))
+		return false;
+	bool ok = candidate_build(&request, err);
+	progress_finish();
+	if (!ok)
+		return false;
+	run->candidate = mem_strdup(name);
+	return finish_candidate(run, err) && run_journal(run, "candidate", "done",
+	                                                 json_pack("{s:s, s:I}", "database", name, "oid",
+	                                                           (json_int_t)run->candidate_oid),
+	                                                 err);
+}
+
+/* ------------------------------------------------------------------ the swap */
+
+/* What the live name shows now has to be what was there before, the database's own facts included. */
+static bool prove_swapped(struct run *run, struct err *err)
+{
+	cleanup_free char *application = run_application(run, "prove");
+	cleanup_db struct db *db = NULL;
+	cleanup_schema struct schema *is = NULL, *roles = NULL;
+	cleanup_buf struct buf diff = BUF_INIT(BUF_TEXT_MAX);
+	struct schema_options options = { .version_table = ledger_table(run->ledger) };
+
+	if (!db_open(run->live, application, &db, err) || !schema_read(db, &options, &is, err) ||
+	    !schema_read_roles(db, &roles, err))
+		return false;
+	size_t differ = schema_diff(run->before.schema, is, SCHEMA_STRICT, &diff) +
+	                roles_compare(run->before.roles, roles, &run->recreated_roles, &diff);
+	return differ == 0 ||
+	       err_set(err, ERR_CORRUPT, "the restored database is in its place, but not all is as before:\n%.700s", buf_text(&diff));
+}
+
+/* A backup of an earlier moment than the count has no fence to trust: see run_fence_and_count(). */
+bool run_swap(struct run *run, struct err *err)
+{
+	cleanup_free char *application = run_application(run, "swap");
+	cleanup_free char *name = database_derived_name(run->database, "quarantine", run->id);
+	cleanup_free char *comment = mem_fmt("ripcord: quarantine of run %s; `ripcord quarantine drop` ends it", run->id);
+	bool unknown;
+	struct swap_request request = {
+		.maintenance = run->maintenance,
+		.application = application,
+		.lock = run->lock,
+		.live = run->database,
+		.candidate = run->candidate,
+		.quarantine = name,
+		.live_oid = run->before.oid,
+		.candidate_oid = run->candidate_oid,
+		.facts = run->before.facts,
+		.counted = foreign_writes_none(&run->foreign) ? &run->counted : NULL,
+		.quarantine_comment = comment,
+	};
+
+	if (!journal_write(run->journal, "swap", "begin",
+	                   json_pack("{s:I, s:I, s:s}", "live", (json_int_t)run->before.oid, "candidate",
+	                             (json_int_t)run->candidate_oid, "quarantine", name),
+	                   err))
+		return false;
+	db_close(run->db); /* ours would be in the way of the rename */
+	run->db = NULL;
+	if (!swap_databases(&request, &unknown, err))
+		return false;
+	run->quarantine = mem_strdup(name);
+	run->report->quarantine = mem_strdup(name);
+	/* By OID: the quarantine's limit is what it was, the live one has its own since the swap. */
+	return fence_open(&run->fence, run->admin, err) &&
+	       journal_write(run->journal, "swap", "done", json_pack("{s:s}", "quarantine", name), err) &&
+	       prove_swapped(run, err);
+}

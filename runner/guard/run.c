@@ -1,0 +1,128 @@
+#include "runner/guard/run.h"
+
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "runner/version.h"
+
+#include <pwd.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static void name_actor(struct run *run)
+{
+	const struct passwd *pw = getpwuid(geteuid());
+
+	if (gethostname(run->actor_host, sizeof(run->actor_host) - 1) != 0)
+		strcpy(run->actor_host, "unknown");
+	snprintf(run->actor_who, sizeof(run->actor_who), "%s", pw ? pw->pw_name : "unknown");
+}
+
+void run_init(struct run *run, const struct config *config, const struct guard_request *request, struct run_report *report)
+{
+	*run = (struct run){ .config = config, .request = request, .report = report };
+	uuid7(run->id);
+	random_hex(run->token, sizeof(run->token) - 1);
+	name_actor(run);
+}
+
+void run_clear(struct run *run)
+{
+	journal_close(run->journal);
+	db_close(run->db);
+	db_close(run->admin);
+	db_close(run->lock);
+	conninfo_free(run->live);
+	conninfo_free(run->maintenance);
+	plan_free(run->plan);
+	ledger_free(run->ledger);
+	graph_free(run->graph);
+	stores_close(&run->stores);
+	facts_clear(&run->facts);
+	findings_clear(&run->findings);
+	preset_free(run->preset);
+	before_clear(&run->before);
+	manifest_free(run->manifest);
+	own_share_clear(&run->own);
+	own_share_clear(&run->committed);
+	foreign_writes_clear(&run->foreign);
+	strv_clear(&run->recreated_roles);
+	free(run->bin_dir);
+	free(run->private_dir);
+	free(run->candidate);
+	free(run->quarantine);
+	*run = (struct run){ .config = NULL };
+}
+
+char *run_application(const struct run *run, const char *what) { return mem_fmt("ripcord/%.8s/%s", run->id, what); }
+
+bool run_connect(struct run *run, struct err *err)
+{
+	cleanup_free char *application = run_application(run, "run");
+
+	if (!config_database(run->config, &run->live, err))
+		return false;
+	run->maintenance = conninfo_with(run->live, "dbname", run->config->maintenance_db);
+	run->database = conninfo_dbname(run->live);
+	if (strcmp(run->database, run->config->maintenance_db) == 0) {
+		err_set(err, ERR_USAGE, "database \"%s\" is its own maintenance database", run->database);
+		return err_hint(err, "set maintenance_db in [database] to another one, e.g. template1");
+	}
+	return db_open(run->live, application, &run->db, err) &&
+	       (db_open(run->maintenance, application, &run->admin, err) ||
+	        err_wrap(err, "the maintenance database \"%s\"", run->config->maintenance_db)) &&
+	       /* What a role's or a database's settings say of time-outs and read-only must not decide a run. */
+	       db_run(run->db,
+	              "SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0;"
+	              " SET default_transaction_read_only = off; SET default_transaction_isolation = 'read committed'",
+	              err) &&
+	       db_run(run->admin, "SET statement_timeout = 0; SET default_transaction_read_only = off", err);
+}
+
+bool run_open_stores(struct run *run, struct err *err)
+{
+	run->private_dir = mem_fmt("%s/private", run->config->state_dir);
+	return file_make_dirs(run->private_dir, 0700, err) &&
+	       stores_open(run->config->store_configs, run->config->n_store_configs, &run->stores, err);
+}
+
+bool run_find_tools(struct run *run, struct err *err)
+{
+	return run->bin_dir ||
+	       dump_tools_find(db_server_version(run->db) / 10000, run->config->pg_bindir, &run->bin_dir, err);
+}
+
+struct actor run_actor(const struct run *run)
+{
+	return (struct actor){ .run = run->id, .who = run->actor_who, .host = run->actor_host, .tool_version = RIPCORD_VERSION };
+}
+
+struct exec_settings run_exec_settings(const struct run *run)
+{
+	const struct config *c = run->config;
+
+	return (struct exec_settings){ .role = c->role,
+		                       .lock_timeout_ms = c->lock_timeout_ms,
+		                       .lock_budget_ms = c->lock_budget_ms,
+		                       .statement_timeout_ms = c->statement_timeout_ms,
+		                       .actor = run_actor(run) };
+}
+
+size_t run_pids(const struct run *run, int64_t pids[4])
+{
+	size_t n = 0;
+
+	if (run->db && !db_is_lost(run->db))
+		pids[n++] = db_pid(run->db);
+	return n;
+}
+
+bool run_journal(struct run *run, const char *step, const char *event, json_t *data, struct err *err)
+{
+	log_debug("%s: %s", step, event);
+	if (!journal_write(run->journal, step, event, data, err))
+		return false;
+	return mirror_line(run, journal_last(run->journal), err);
+}

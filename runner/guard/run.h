@@ -1,0 +1,153 @@
+/*
+ * run.h - what the steps of one run share.  Private to runner/guard/.
+ */
+#ifndef RUNNER_GUARD_RUN_H
+#define RUNNER_GUARD_RUN_H
+
+#include "backup/backup.h"
+#include "base/uuid.h"
+#include "migrations/migrations.h"
+#include "migrations/schema/schema.h"
+#include "policies/policies.h"
+#include "runner/config.h"
+#include "runner/guard/guard.h"
+#include "runner/guard/journal.h"
+#include "runner/proof/counters.h"
+#include "runner/proof/database.h"
+#include "runner/proof/identity.h"
+#include "runner/report.h"
+
+/* What was there before anything changed: kept in the journal, so that another process can compare with it. */
+struct before {
+	int64_t oid;               /* of the live database */
+	char *system_identifier;
+	json_t *facts;             /* database_facts() before any fence */
+	struct schema *schema, *roles;
+	struct identity identity;
+	struct counters counters;  /* taken before the backup's snapshot */
+};
+
+struct run {
+	const struct config *config;
+	const struct guard_request *request;
+	struct run_report *report;
+	char id[UUID_TEXT], token[33], actor_host[65], actor_who[65];
+
+	struct conninfo *live, *maintenance;
+	const char *database;      /* the live database's name; borrowed from live */
+	struct db *db;             /* in the live database: everything of the run happens here */
+	struct db *admin;          /* in the maintenance database: fences, candidates */
+	struct db *lock;           /* in the maintenance database: holds the lock, otherwise idle */
+
+	struct graph *graph;
+	struct ledger *ledger;
+	struct plan *plan;
+	size_t done;               /* steps of the plan that are committed */
+	bool started;              /* the first step that changes something was begun */
+	bool left_partial;         /* a transaction=off section failed with statements done */
+
+	struct stores stores;
+	char *bin_dir, *private_dir;
+	struct facts facts;        /* for the gates */
+	struct preset *preset;
+	struct findings findings;
+
+	struct before before;
+	struct manifest *manifest; /* NULL: waived */
+	struct own_share own;      /* everything this run wrote in the live database */
+	struct own_share committed; /* the part of it that revisions committed */
+	bool answered;             /* the unit that runs has told its share */
+	struct foreign_writes foreign;
+	bool foreign_counted;
+	struct tuples counted;     /* the database's totals at the count */
+
+	bool accept_loss;          /* what others wrote may be lost by a way back */
+	bool fences;               /* writes = fence: others are kept out from the backup on */
+	struct fence fence;
+	char *candidate, *quarantine; /* names; NULL until they are there */
+	int64_t candidate_oid;
+	struct strv recreated_roles;
+	struct journal *journal;
+};
+
+/* run.c: life of the struct, connections */
+void run_init(struct run *run, const struct config *config, const struct guard_request *request, struct run_report *report);
+void run_clear(struct run *run);
+MUST_CHECK bool run_connect(struct run *run, struct err *err);       /* live, db, admin, names */
+MUST_CHECK bool run_open_stores(struct run *run, struct err *err);   /* stores, private folder */
+MUST_CHECK bool run_find_tools(struct run *run, struct err *err);    /* bin_dir */
+struct exec_settings run_exec_settings(const struct run *run);
+struct actor run_actor(const struct run *run);
+/* "ripcord/<run8>/<what>" for application_name. */
+char *run_application(const struct run *run, const char *what);
+/* Our own sessions in the live database, for fences. */
+size_t run_pids(const struct run *run, int64_t pids[4]);
+/* Journals, and mirrors while the live database is ours to write. */
+MUST_CHECK bool run_journal(struct run *run, const char *step, const char *event, json_t *data, struct err *err);
+
+/* lock.c */
+MUST_CHECK bool run_lock(struct run *run, struct err *err);
+MUST_CHECK bool run_refuse_unfinished(struct run *run, struct err *err);
+/* The run that has not ended, by the state folder or ripcord.run; *id is NULL for none, else the caller's. */
+MUST_CHECK bool run_unfinished(struct run *run, char **id, struct err *err);
+
+/* mirror.c: the ledger's tables and ripcord.run, where they are missing */
+MUST_CHECK bool mirror_begin(struct run *run, struct err *err);
+MUST_CHECK bool mirror_line(struct run *run, const json_t *line, struct err *err);
+MUST_CHECK bool mirror_end(struct run *run, struct db *db, const char *outcome, struct err *err);
+/* The SELECT that fails when this run has been taken over, for each revision's transaction (proof.md section 6). */
+char *mirror_token_sql(const struct run *run);
+
+/* record.c: struct before */
+MUST_CHECK bool before_read(struct run *run, struct err *err);  /* all but schema, identity, which belong to the snapshot */
+json_t *before_to_json(const struct before *b);
+MUST_CHECK bool before_from_json(const json_t *j, struct before *b, struct err *err);
+void before_clear(struct before *b);
+/* Fingerprints of now and of before are equal, else ERR_REFUSED with the difference. */
+MUST_CHECK bool before_is_now(struct run *run, struct err *err);
+
+/* What a backup says of the database and the schema it was taken from, for comparing a restore with. */
+MUST_CHECK bool before_from_backup(struct run *run, struct err *err);
+
+/* backup_step.c */
+/* By id or unique prefix: run->manifest. */
+MUST_CHECK bool run_find_backup(struct run *run, const char *id, struct err *err);
+MUST_CHECK bool run_take_backup(struct run *run, struct err *err);
+MUST_CHECK bool run_read_back(struct run *run, struct err *err);
+/* As [backup] verify says: bytes, the schema restored, everything restored. */
+MUST_CHECK bool run_verify_backup(struct run *run, struct err *err);
+
+/* upgrade_step.c */
+MUST_CHECK bool run_steps(struct run *run, const struct plan *plan, size_t *done, struct err *err);
+
+/* command_step.c: `guard -- COMMAND` and its --down */
+MUST_CHECK bool run_command(struct run *run, struct err *err);
+MUST_CHECK bool run_down_command(struct run *run, struct err *err);
+
+/* hooks.c */
+MUST_CHECK bool run_hooks(struct run *run, enum hook_phase phase, const struct revision *revision, struct err *err);
+
+/* The environment of a child that works for this run: ours, PG* of the live database, RIPCORD_*. */
+void run_child_env(const struct run *run, const char *phase, const char *passfile, struct strv *env);
+
+/* count.c: the fence and the count before a way back */
+/* fence_set() for our own sessions, `more` (may be NULL) among them, and `places` further ones; in the journal first. */
+MUST_CHECK bool run_fence(struct run *run, const struct db *more, int places, struct err *err);
+MUST_CHECK bool run_fence_and_count(struct run *run, struct err *err);
+
+/* ladder.c: after a failure in a run that has changed something; fills the report's outcome */
+void run_ladder(struct run *run, const struct err *failure);
+enum { RUNG_ROLLBACK, RUNG_DOWNGRADE, RUNG_RESTORE };
+/* Only the rungs from `first` to `last`. */
+void run_rungs(struct run *run, const struct err *failure, size_t first, size_t last);
+void run_stuck(struct run *run, const char *why);
+
+/* restore_step.c */
+MUST_CHECK bool run_build_candidate(struct run *run, struct err *err);
+MUST_CHECK bool run_swap(struct run *run, struct err *err);
+
+/* plan_show.c */
+void run_show_plan(const struct run *run, FILE *out);
+void run_show_findings(const struct run *run, FILE *out);
+
+#endif

@@ -1,0 +1,174 @@
+/* `runs`: what the journals tell. */
+#include "runner/guard/restore_run.h"
+
+#include "base/cleanup.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "runner/guard/run.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static json_t *copy_of(const json_t *obj, const char *key)
+{
+	json_t *value = json_object_get(obj, key);
+
+	return value ? json_incref(value) : json_null();
+}
+
+/* What is known of a run that ended, or of one that did not. */
+static json_t *summary(const char *run, const json_t *lines)
+{
+	const json_t *begin = journal_find(lines, "run", "begin"), *end = journal_find(lines, "run", "end");
+	const json_t *before = journal_find(lines, "before", "done");
+	const char *outcome = journal_outcome(lines);
+	json_t *out = json_object();
+
+	json_put(out, "run", json_str(run));
+	json_put(out, "outcome", json_str(outcome ? outcome : "unfinished"));
+	json_put(out, "verb", copy_of(begin, "verb"));
+	json_put(out, "database", copy_of(begin, "database"));
+	json_put(out, "started", copy_of(begin, "at"));
+	json_put(out, "finished", copy_of(end, "at"));
+	json_put(out, "from", copy_of(begin, "from"));
+	json_put(out, "to", copy_of(begin, "to"));
+	json_put(out, "backup", copy_of(before, "backup"));
+	json_put(out, "accepted", json_boolean(journal_find(lines, "run", "accepted") != NULL));
+	return out;
+}
+
+static const char *text_of(const json_t *line, const char *key)
+{
+	const char *text = json_string_value(json_object_get(line, key));
+
+	return text ? text : "";
+}
+
+/* Each line that ends a step becomes one entry: how long since its begin, and how it ended. */
+static json_t *steps_of(const json_t *lines)
+{
+	json_t *steps = json_array(), *line;
+	size_t i;
+
+	json_array_foreach((json_t *)lines, i, line) {
+		const char *step = text_of(line, "step"), *event = text_of(line, "event");
+		json_t *entry;
+
+		if (strcmp(event, "begin") == 0 || strcmp(step, "run") == 0)
+			continue;
+		entry = json_object();
+		json_put(entry, "step", json_str(step));
+		json_put(entry, "outcome", json_str(event));
+		json_put(entry, "at", copy_of(line, "at"));
+		json_put(entry, "seconds",
+		         json_object_get(line, "ms") ? json_real((double)json_integer_value(json_object_get(line, "ms")) / 1000)
+		                                     : json_null());
+		if (json_object_get(line, "revisions"))
+			json_put(entry, "revisions", copy_of(line, "revisions"));
+		if (*text_of(line, "why"))
+			json_put(entry, "why", copy_of(line, "why"));
+		json_push(steps, entry);
+	}
+	return steps;
+}
+
+bool runs_list(const struct config *config, json_t **out, struct err *err)
+{
+	cleanup_strv struct strv runs = STRV_INIT;
+	cleanup_json json_t *list = json_array();
+
+	if (!journal_runs(config->state_dir, &runs, err))
+		return false;
+	for (size_t i = 0; i < runs.n; i++) {
+		cleanup_json json_t *lines = NULL;
+		if (!journal_read(config->state_dir, runs.v[i], &lines, err))
+			return false;
+		json_push(list, summary(runs.v[i], lines));
+	}
+	*out = json_incref(list);
+	return true;
+}
+
+bool runs_find(const char *state_dir, const char *prefix, char **out, struct err *err)
+{
+	cleanup_strv struct strv runs = STRV_INIT;
+	const char *found = NULL;
+
+	if (!journal_runs(state_dir, &runs, err))
+		return false;
+	for (size_t i = 0; i < runs.n; i++) {
+		if (!text_starts(runs.v[i], prefix))
+			continue;
+		if (found)
+			return err_set(err, ERR_USAGE, "several runs begin with %s", prefix);
+		found = runs.v[i];
+	}
+	if (!found) {
+		err_set(err, ERR_USAGE, "no run begins with %s", prefix);
+		return err_hint(err, "see `ripcord runs`");
+	}
+	*out = mem_strdup(found);
+	return true;
+}
+
+bool runs_show(const struct config *config, const char *run, json_t **out, struct err *err)
+{
+	cleanup_free char *id = NULL;
+	cleanup_json json_t *lines = NULL;
+
+	if (!runs_find(config->state_dir, run, &id, err) || !journal_read(config->state_dir, id, &lines, err))
+		return false;
+	*out = summary(id, lines);
+	json_put(*out, "steps", steps_of(lines));
+	json_put(*out, "report", copy_of(journal_find(lines, "run", "end"), "report"));
+	return true;
+}
+
+/* ------------------------------------------------------------------ accept */
+
+/* The newest run that ended as upgraded and is not accepted yet. */
+static bool find_upgraded(const struct config *config, char **id, struct err *err)
+{
+	cleanup_strv struct strv runs = STRV_INIT;
+
+	if (!journal_runs(config->state_dir, &runs, err))
+		return false;
+	for (size_t i = 0; i < runs.n && !*id; i++) {
+		cleanup_json json_t *lines = NULL;
+		if (!journal_read(config->state_dir, runs.v[i], &lines, err))
+			return false;
+		const char *outcome = journal_outcome(lines);
+		if (outcome && strcmp(outcome, "upgraded") == 0 && !journal_find(lines, "run", "accepted"))
+			*id = mem_strdup(runs.v[i]);
+	}
+	return *id || err_set(err, ERR_REFUSED, "there is no upgraded run to accept");
+}
+
+static bool unpin(const struct config *config, const char *backup, const char *run, struct err *err)
+{
+	cleanup_stores struct stores stores = { .n = 0 };
+
+	return stores_open(config->store_configs, config->n_store_configs, &stores, err) &&
+	       backup_set_pin(&stores, backup, false, run, err);
+}
+
+bool runs_accept(const struct config *config, const char *run, json_t **out, struct err *err)
+{
+	cleanup_free char *id = NULL;
+	cleanup_json json_t *lines = NULL;
+	cleanup_journal struct journal *journal = NULL;
+
+	if (!(run ? runs_find(config->state_dir, run, &id, err) : find_upgraded(config, &id, err)) ||
+	    !journal_read(config->state_dir, id, &lines, err))
+		return false;
+	const char *outcome = journal_outcome(lines);
+	if (!outcome || strcmp(outcome, "upgraded") != 0)
+		return err_set(err, ERR_REFUSED, "run %s is %s: only an upgraded run can be accepted", id, outcome ? outcome : "unfinished");
+	const char *backup = text_of(journal_find(lines, "before", "done"), "backup");
+	if ((*backup && !unpin(config, backup, id, err)) || !journal_reopen(config->state_dir, id, &journal, err) ||
+	    !journal_write(journal, "run", "accepted", NULL, err))
+		return false;
+	*out = summary(id, lines);
+	json_put(*out, "accepted", json_true());
+	return true;
+}

@@ -1,0 +1,199 @@
+/*
+ * Going through a plan, one unit after another, and keeping account of what each has written.
+ */
+#include "runner/guard/run.h"
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/text.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ------------------------------------------------------------------ our own share */
+
+static bool share_answered(void *ctx, enum probe_point at, const struct rows *rows, struct err *err)
+{
+	struct run *run = ctx;
+
+	if (at == PROBE_BEGIN)
+		return true; /* the token: the server itself would have failed */
+	run->answered = true;
+	return own_share_add(&run->own, rows, err) && own_share_add(&run->committed, rows, err);
+}
+
+static bool share_aborted(void *ctx, const struct rows *rows, struct err *err)
+{
+	struct run *run = ctx;
+
+	run->answered = true;
+	return own_share_add(&run->own, rows, err);
+}
+
+static void say_waiting(void *ctx, const struct step *step, int attempt, const struct err *why)
+{
+	(void)ctx;
+	log_info("revision %s: attempt %d: %s", step->revision->id, attempt, why->msg);
+}
+
+static const char *direction_name(enum direction d) { return d == DIRECTION_UP ? "upgrade" : "downgrade"; }
+
+/* ------------------------------------------------------------------ transaction=off */
+
+/* Their statements commit one by one, so each is in the journal before and after. */
+static bool before_statement(void *ctx, const struct step *step, size_t index, const char *text, struct err *err)
+{
+	struct run *run = ctx;
+
+	/* An autocommitted statement cannot be asked what it wrote. */
+	run->own.unknown = true;
+	return run_journal(run, "statement", "begin",
+	                   json_pack("{s:s, s:I, s:o}", "revision", step->revision->id, "index", (json_int_t)index, "text",
+	                             json_str(text)),
+	                   err);
+}
+
+static bool after_statement(void *ctx, const struct step *step, size_t index, struct err *err)
+{
+	return run_journal(ctx, "statement", "done",
+	                   json_pack("{s:s, s:I}", "revision", step->revision->id, "index", (json_int_t)index), err);
+}
+
+static const struct section *section_of(const struct step *step)
+{
+	return step->direction == DIRECTION_UP ? &step->revision->upgrade : &step->revision->downgrade;
+}
+
+/* ------------------------------------------------------------------ units */
+
+/* How many steps from `from` on go together: one, or with transaction = whole all up to the next transaction=off. */
+static size_t unit_length(const struct run *run, const struct plan *plan, size_t from)
+{
+	size_t n = 1;
+
+	if (!run->config->whole || !section_of(&plan->steps[from])->transaction)
+		return 1;
+	while (from + n < plan->n && section_of(&plan->steps[from + n])->transaction)
+		n++;
+	return n;
+}
+
+static void report_unit(struct run *run, const struct step *steps, size_t n, const char *outcome, int64_t elapsed_ms)
+{
+	for (size_t i = 0; i < n; i++)
+		run_report_step(run->report, steps[i].revision->id, steps[i].direction, outcome,
+		                (double)elapsed_ms / 1000 / (double)n);
+}
+
+static json_t *unit_data(const struct step *steps, size_t n, const struct run *run)
+{
+	json_t *ids = json_array();
+
+	for (size_t i = 0; i < n; i++)
+		json_push(ids, json_str(steps[i].revision->id));
+	return json_pack("{s:o, s:s, s:i}", "revisions", ids, "direction", direction_name(steps[0].direction), "backend",
+	                 db_pid(run->db));
+}
+
+static bool exec_one_unit(struct run *run, const struct step *steps, size_t n, struct exec_report *report, struct err *err)
+{
+	cleanup_free char *token = mirror_token_sql(run);
+	bool has_counts = db_server_version(run->db) >= 150000;
+	const struct probe probe = { .at_begin = token,
+		                     .at_end = own_share_sql,
+		                     .at_abort = own_share_aborted_sql,
+		                     .after = has_counts ? "SELECT pg_catalog.pg_stat_force_next_flush()" : NULL,
+		                     .answered = share_answered,
+		                     .aborted = share_aborted,
+		                     .ctx = run };
+	const struct statement_watch watch = { .before = before_statement, .after = after_statement, .ctx = run };
+	struct exec_settings settings = run_exec_settings(run);
+
+	settings.probe = &probe;
+	settings.watch = &watch;
+	settings.waiting = say_waiting;
+	settings.ctx = run;
+	run->answered = false;
+	bool ok = exec_unit(run->db, run->ledger, steps, n, &settings, report, err);
+	if (!run->answered || report->commit_unknown)
+		run->own.unknown = run->own.unknown || section_of(steps)->transaction;
+	return ok;
+}
+
+/* What the failure is called in the report, and where it stands. */
+static void report_failure(struct run *run, const struct step *steps, const struct exec_report *report)
+{
+	run->report->failure_phase = report->phase ? report->phase : direction_name(steps[0].direction);
+	free(run->report->failure_revision);
+	run->report->failure_revision = mem_strdup(steps[report->failed_step].revision->id);
+}
+
+/* COMMIT was sent and its answer never came: the ledger row, which commits with the revision, tells. */
+static bool ask_ledger(struct run *run, const struct step *last, bool *committed, struct err *err)
+{
+	cleanup_free char *application = run_application(run, "run");
+
+	db_close(run->db);
+	run->db = NULL;
+	if (!db_open(run->live, application, &run->db, err) || !ledger_read(run->ledger, run->db, err))
+		return false;
+	const struct strv *heads = ledger_heads(run->ledger);
+	*committed = heads->n == last->heads_after.n;
+	for (size_t i = 0; i < heads->n && *committed; i++)
+		*committed = strv_has(&last->heads_after, heads->v[i]);
+	return true;
+}
+
+static bool run_unit(struct run *run, const struct step *steps, size_t n, struct err *err)
+{
+	struct exec_report report = { .phase = NULL };
+	const struct revision *first = steps[0].revision;
+	bool committed = false;
+	char duration[TEXT_SHORT];
+
+	if (!run_hooks(run, HOOK_BEFORE_REVISION, first, err)) {
+		run->report->failure_phase = "hook";
+		return false;
+	}
+	/* Needs no synced line of its own when it is transactional; one is kept so that a reader sees the story. */
+	if (!run_journal(run, direction_name(steps[0].direction), "begin", unit_data(steps, n, run), err))
+		return false;
+	bool ok = exec_one_unit(run, steps, n, &report, err);
+	if (!ok && report.commit_unknown) {
+		struct err asking = ERR_INIT;
+		if (ask_ledger(run, &steps[n - 1], &committed, &asking) && committed) {
+			*err = (struct err)ERR_INIT;
+			ok = true;
+		}
+	}
+	report_unit(run, steps, n, ok ? "done" : "failed", report.elapsed_ms);
+	if (!ok) {
+		run->left_partial = report.left_partial;
+		report_failure(run, steps, &report);
+		return false;
+	}
+	log_info("%s %s in %s  %s", direction_name(steps[0].direction), steps[n - 1].revision->id,
+	         text_duration(report.elapsed_ms, duration), steps[n - 1].revision->message);
+	json_t *data = unit_data(steps, n, run);
+	json_put(data, "own", own_share_to_json(&run->own));
+	json_put(data, "xid", json_str(report.xid));
+	return run_journal(run, direction_name(steps[0].direction), "done", data, err);
+}
+
+bool run_steps(struct run *run, const struct plan *plan, size_t *done, struct err *err)
+{
+	for (*done = 0; *done < plan->n;) {
+		size_t n = unit_length(run, plan, *done);
+
+		if (!run_unit(run, &plan->steps[*done], n, err))
+			return false;
+		*done += n;
+		if (!run_hooks(run, HOOK_AFTER_REVISION, plan->steps[*done - 1].revision, err)) {
+			run->report->failure_phase = "hook";
+			return false;
+		}
+	}
+	return true;
+}
