@@ -8,7 +8,6 @@
 
 const struct command *const commands[] = {
 	&command_init,
-	&command_doctor,
 	&command_revision,
 	&command_merge,
 	&command_edit,
