@@ -280,25 +280,26 @@ static void keep_lineage(const struct graph *g, struct nodes *nodes, const struc
 	nodes->n = kept;
 }
 
-/* Applied revisions of the branch with nothing above them that is applied and on the branch. */
-static void applied_tips(const struct graph *g, const struct nodes *current, const struct node *branch,
-                         bool over_deps, struct nodes *out)
+/* Applied revisions of the branch with nothing applied above them.  Upwards it is the branch whose tips are
+ * wanted; downwards only a tip of everything may be taken away, else LABEL@-1 of a branch that is not applied
+ * would go down from where it left the applied ones. */
+static void applied_tips(const struct graph *g, const struct nodes *current, const struct node *branch, bool up,
+                         struct nodes *out)
 {
 	bool *active = graph_marks(g);
 
 	for (size_t i = 0; i < current->n; i++)
 		graph_mark(g, current->v[i], WALK_DOWN_ALL, active);
-	for (size_t i = 0; i < g->nodes.n; i++)
-		if (active[i] && !is_in(g, g->nodes.v[i], branch))
-			active[i] = false;
+	for (size_t i = 0; up && i < g->nodes.n; i++)
+		active[i] = active[i] && is_in(g, g->nodes.v[i], branch);
 	for (size_t i = 0; i < g->nodes.n; i++) {
 		const struct node *node = g->nodes.v[i];
 		bool covered = !active[i];
 		for (size_t k = 0; k < node->children.n && !covered; k++)
 			covered = active[node->children.v[k]->place];
-		for (size_t k = 0; over_deps && k < node->dependants.n && !covered; k++)
+		for (size_t k = 0; up && k < node->dependants.n && !covered; k++)
 			covered = active[node->dependants.v[k]->place];
-		if (!covered)
+		if (!covered && is_in(g, node, branch))
 			nodes_add(out, g->nodes.v[i]);
 	}
 	free(active);
