@@ -53,7 +53,8 @@ struct actor app_actor(const char *run)
 
 void app_print_json(const struct app *app, json_t *value)
 {
-	json_dumpf(value, app->out, JSON_INDENT(2));
+	/* Ten digits of a time are enough, and 0.47 is not 0.46999999999999997. */
+	json_dumpf(value, app->out, JSON_INDENT(2) | JSON_REAL_PRECISION(10));
 	fputc('\n', app->out);
 	json_decref(value);
 }

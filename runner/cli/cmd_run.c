@@ -59,8 +59,9 @@ static const struct opt guard_options[] = {
 
 /* ---------------------------------------------------------------- what a run came to */
 
-/* Success is a result (standard output), anything else an error; with --json the object is the result. */
-static bool print_report(struct app *app, struct run_report *report)
+/* Success is a result (standard output), anything else an error; with --json the object is the result.  A plan
+ * that was asked for is printed already, and says more than "unchanged". */
+static bool print_report(struct app *app, struct run_report *report, bool is_plan)
 {
 	app->status = run_report_exit(report);
 	progress_finish();
@@ -68,7 +69,7 @@ static bool print_report(struct app *app, struct run_report *report)
 		app_print_json(app, run_report_json(report));
 	if (app->status != 0)
 		run_report_print(report, stderr);
-	else if (!app->globals->json)
+	else if (!app->globals->json && !is_plan)
 		run_report_print(report, app->out);
 	run_report_clear(report);
 	return true;
@@ -184,7 +185,7 @@ static bool guarded(struct app *app, struct guard_request *request, struct err *
 	request->plan_out =
 		o->plan && !app->globals->json ? app->out : NULL; /* then the plan is the result */
 	guard_run(&config, request, &report);
-	return print_report(app, &report);
+	return print_report(app, &report, o->plan);
 }
 
 static bool move(struct app *app, enum guard_verb verb, enum direction direction, struct err *err)
@@ -314,7 +315,7 @@ static bool run_recover(struct app *app, struct err *err)
 	if (!confirm("finish or take back the unfinished run?", o->yes, err))
 		return false;
 	guard_recover(app->config, app->n_words > 0 ? app->words[0] : NULL, way, o->accept_loss, &report);
-	return print_report(app, &report);
+	return print_report(app, &report, false);
 }
 
 const struct command command_recover = {

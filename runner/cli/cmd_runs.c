@@ -1,5 +1,6 @@
 #include "runner/cli/cli.h"
 
+#include "base/text.h"
 #include "runner/guard/restore_run.h"
 
 /* A member's text, "" when it has none: journals of runs that broke off lack some. */
@@ -37,15 +38,24 @@ const struct command command_runs_list = {
 	.run = run_runs_list,
 };
 
+static void print_step(FILE *out, const json_t *step)
+{
+	const json_t *seconds = json_object_get(step, "seconds");
+	char took[TEXT_SHORT];
+
+	fprintf(out, "  %-24s %-12s", text_of(step, "step"), text_of(step, "outcome"));
+	if (json_is_number(seconds))
+		fprintf(out, " %s", text_duration((int64_t)(json_number_value(seconds) * 1000), took));
+	fputc('\n', out);
+}
+
 static void print_run(FILE *out, const json_t *run)
 {
 	const json_t *step, *steps = json_object_get(run, "steps");
 	size_t i;
 
 	fprintf(out, "run %s: %s\n", text_of(run, "run"), text_of(run, "outcome"));
-	json_array_foreach(steps, i, step)
-		fprintf(out, "  %-24s %-12s %.1f s\n", text_of(step, "step"), text_of(step, "outcome"),
-	                json_number_value(json_object_get(step, "seconds")));
+	json_array_foreach(steps, i, step) print_step(out, step);
 }
 
 static bool run_runs_show(struct app *app, struct err *err)
