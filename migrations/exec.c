@@ -51,12 +51,12 @@ static void role_sql(struct buf *sql, const struct unit *u)
 		buf_sql(sql, "SET LOCAL ROLE %I;\n", u->settings->role);
 }
 
-/* PROBE_END's question makes sense after a failure only from outside of what failed. */
+/* What was aborted can be asked about only from outside of what failed. */
 static bool wants_savepoint(const struct unit *u)
 {
 	const struct probe *probe = u->settings->probe;
 
-	return probe && probe->aborted && probe->at_end;
+	return probe && probe->aborted && probe->at_abort;
 }
 
 static void marker_sql(struct buf *sql, const char *function)
@@ -186,6 +186,15 @@ bool finish_step(struct unit *u, size_t i, bool begin, struct err *err)
 
 /* ------------------------------------------------------------------ message 3: COMMIT */
 
+/* COMMIT or ROLLBACK, and what leaves the session as a unit finds it. */
+static char *end_sql(const struct unit *u, const char *end)
+{
+	const struct probe *probe = u->settings->probe;
+	bool after = probe && probe->after;
+
+	return mem_fmt("%s;\n%s%s%s", end, reset_sql, after ? probe->after : "", after ? ";\n" : "");
+}
+
 static bool note_tag(void *ctx, size_t index, const char *tag, const struct rows *rows, struct err *err)
 {
 	(void)rows;
@@ -198,7 +207,7 @@ static bool note_tag(void *ctx, size_t index, const char *tag, const struct rows
 bool commit_unit(struct unit *u, struct err *err)
 {
 	char tag[sizeof(u->report->xid)] = "";
-	char *sql = mem_fmt("COMMIT;\n%s", reset_sql);
+	char *sql = end_sql(u, "COMMIT");
 	bool ok = db_script(u->db, sql, note_tag, tag, err);
 
 	free(sql);
@@ -235,7 +244,7 @@ static void ask_aborted(struct unit *u)
 	struct err ignored = ERR_INIT; /* unasked work is counted as others', which refuses: the safe side */
 
 	buf_fmt(&sql, "ROLLBACK TO SAVEPOINT ripcord_unit;\nRESET SESSION AUTHORIZATION;\nRESET ROLE;\n%s;\n",
-	        probe->at_end);
+	        probe->at_abort);
 	(void)!db_script(u->db, buf_text(&sql), tell_aborted, (void *)(uintptr_t)probe, &ignored);
 }
 
@@ -252,7 +261,7 @@ void roll_back(struct unit *u, const struct err *why)
 	if (u->has_savepoint && (status == 'T' || status == 'E') && !u->report->left_partial)
 		ask_aborted(u);
 	u->has_savepoint = false;
-	sql = mem_fmt("ROLLBACK;\n%s", reset_sql);
+	sql = end_sql(u, "ROLLBACK");
 	(void)!db_run(u->db, sql, &ignored);
 	free(sql);
 }

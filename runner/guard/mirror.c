@@ -72,9 +72,11 @@ bool mirror_end(struct run *run, struct db *db, const char *outcome, struct err 
 
 char *mirror_token_sql(const struct run *run)
 {
-	/* The cast fails on the server by itself, before the section that follows in the same message. */
+	/* The cast fails on the server by itself, before the section that follows in the same message;
+	 * its text hangs on the row, since the planner works out a constant whether it is reached or not. */
 	return sql_fmt("WITH mine AS MATERIALIZED (SELECT token FROM ripcord.run WHERE run = %L FOR UPDATE)"
 	               " SELECT CASE WHEN (SELECT token FROM mine) = %L THEN 0"
-	               " ELSE ('run ' || %L || ' was taken over by another process')::integer END",
+	               " ELSE ('run ' || %L || ' was taken over by another process'"
+	               " || (SELECT left(coalesce(min(token), ''), 0) FROM mine))::integer END",
 	               run->id, run->token, run->id);
 }

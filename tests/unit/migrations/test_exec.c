@@ -530,7 +530,7 @@ static void aborted_work_is_counted(void **state)
 	struct bench *b = *state;
 	struct asked a = { .begun = 0 };
 	const struct probe probe = {
-		.at_end = inserted, .answered = answered, .aborted = aborted, .ctx = &a
+		.at_end = inserted, .at_abort = inserted, .answered = answered, .aborted = aborted, .ctx = &a
 	};
 
 	sql(b->db, "CREATE TABLE kept (a int)");
