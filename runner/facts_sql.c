@@ -79,9 +79,9 @@ static const char readable_sql[] =
 				 "  AND NOT row_security_active(c.oid)))"
 				 " AND (" I_AM_SUPER " OR NOT EXISTS (SELECT FROM pg_largeobject_metadata l"
 				 " WHERE NOT pg_has_role(l.lomowner, 'USAGE') AND NOT EXISTS (SELECT FROM "
-                                 "aclexplode(l.lomacl) a"
+				 "aclexplode(l.lomacl) a"
 				 "  WHERE a.privilege_type = 'SELECT' AND (a.grantee = 0 OR "
-                                 "pg_has_role(a.grantee, 'USAGE')))))";
+				 "pg_has_role(a.grantee, 'USAGE')))))";
 
 /* pg_stat_activity hides much of others' sessions from lesser roles, but not the role.
  * Who may end whom: pg_terminate_backend()'s own rule (storage/ipc/signalfuncs.c). */
@@ -108,57 +108,104 @@ static const char superuser_objects_sql[] =
 	"SELECT what FROM ("
 	" SELECT 'event trigger ' || quote_ident(t.evtname) AS what FROM pg_event_trigger t"
 	"  WHERE " OF_USERS(
-		"t", "pg_event_trigger") " UNION ALL SELECT 'publication ' || quote_ident(p.pubname) || ' "
-                                         "for all tables' FROM pg_publication p"
-					 "  WHERE p.puballtables"
-					 " UNION ALL SELECT 'extension ' || quote_ident(e.extname) || ' (not "
-                                         "trusted)' FROM pg_extension e"
-					 "  JOIN pg_available_extension_versions v ON v.name = e.extname AND "
-                                         "v.version = e.extversion"
-					 "  WHERE v.superuser AND NOT v.trusted"
-					 " UNION ALL SELECT 'function ' || p.oid::regprocedure || ' in "
-                                         "language ' || l.lanname FROM pg_proc p"
-					 "  JOIN pg_language l ON l.oid = p.prolang WHERE NOT l.lanpltrusted "
-                                         "AND l.lanname <> 'sql' AND " OF_USERS(
-						 "p",
-						 "pg_proc") " UNION ALL SELECT 'type ' || y.oid::regtype "
-                                                            "FROM pg_type y"
-							    "  WHERE y.typtype = 'b' AND y.typcategory <> "
-                                                            "'A' AND " OF_USERS(
-								    "y",
-								    "pg_type") " UNION ALL SELECT "
-                                                                               "'foreign-data wrapper ' || "
-                                                                               "quote_ident(w.fdwname) FROM "
-                                                                               "pg_foreign_data_wrapper w"
-									       "  WHERE " OF_USERS(
-										       "w",
-										       "pg_foreign_data_"
-                                                                                       "wrapper") " UNION "
-                                                                                                  "ALL "
-                                                                                                  "SELECT "
-                                                                                                  "'operator "
-                                                                                                  "class ' "
-                                                                                                  "|| "
-                                                                                                  "quote_"
-                                                                                                  "ident(o."
-                                                                                                  "opcname) "
-                                                                                                  "FROM "
-                                                                                                  "pg_"
-                                                                                                  "opclass o"
-												  "  "
-                                                                                                  "WHERE"
-                                                                                                  " " OF_USERS("o", "pg_opclass") " UNION ALL SELECT 'access method ' || quote_ident(m.amname) FROM pg_am m WHERE " OF_USERS(
-													  "m",
-													  "pg"
-                                                                                                          "_a"
-                                                                                                          "m") " UNION ALL SELECT 'text search parser ' || quote_ident(x.prsname) FROM pg_ts_parser x"
-													       "  WHERE " OF_USERS(
-														       "x",
-														       "pg_ts_parser") " UNION ALL SELECT 'text search template ' || quote_ident(x.tmplname) FROM pg_ts_template x"
-																       "  WHERE " OF_USERS(
-																	       "x",
-																	       "pg_ts_template") ") AS found WHERE NOT " I_AM_SUPER
-																				 " ORDER BY what";
+		"t",
+		"pg_event_trigger") " UNION ALL SELECT 'publication ' || quote_ident(p.pubname) || ' "
+				    "for all tables' FROM pg_publication p"
+				    "  WHERE p.puballtables"
+				    " UNION ALL SELECT 'extension ' || quote_ident(e.extname) || ' (not "
+				    "trusted)' FROM pg_extension e"
+				    "  JOIN pg_available_extension_versions v ON v.name = e.extname AND "
+				    "v.version = e.extversion"
+				    "  WHERE v.superuser AND NOT v.trusted"
+				    " UNION ALL SELECT 'function ' || p.oid::regprocedure || ' in "
+				    "language ' || l.lanname FROM pg_proc p"
+				    "  JOIN pg_language l ON l.oid = p.prolang WHERE NOT l.lanpltrusted "
+				    "AND l.lanname <> 'sql' AND " OF_USERS(
+					    "p",
+					    "pg_proc") " UNION ALL SELECT 'type ' || y.oid::regtype "
+						       "FROM pg_type y"
+						       "  WHERE y.typtype = 'b' AND y.typcategory <> "
+						       "'A' AND " OF_USERS(
+							       "y",
+							       "pg_type") " UNION ALL SELECT "
+									  "'foreign-data wrapper ' || "
+									  "quote_ident(w.fdwname) FROM "
+									  "pg_foreign_data_wrapper w"
+									  "  WHERE " OF_USERS(
+										  "w",
+										  "pg_foreign_data_"
+										  "wrapper") " UNION "
+											     "ALL "
+											     "SELECT "
+											     "'operator "
+											     "class ' "
+											     "|| "
+											     "quote_"
+											     "ident(o."
+											     "opcname) "
+											     "FROM "
+											     "pg_"
+											     "opclass o"
+											     "  "
+											     "WHERE"
+											     " " OF_USERS("o", "pg_opclass") " UNION ALL SELECT 'access method ' || quote_ident(m.amname) FROM pg_am m WHERE " OF_USERS(
+												     "m",
+												     "pg"
+												     "_a"
+												     "m") " U"
+                                                                                                          "NI"
+                                                                                                          "ON"
+                                                                                                          " A"
+                                                                                                          "LL"
+                                                                                                          " S"
+                                                                                                          "EL"
+                                                                                                          "EC"
+                                                                                                          "T "
+                                                                                                          "'t"
+                                                                                                          "ex"
+                                                                                                          "t "
+                                                                                                          "se"
+                                                                                                          "ar"
+                                                                                                          "ch"
+                                                                                                          " p"
+                                                                                                          "ar"
+                                                                                                          "se"
+                                                                                                          "r "
+                                                                                                          "' "
+                                                                                                          "||"
+                                                                                                          " q"
+                                                                                                          "uo"
+                                                                                                          "te"
+                                                                                                          "_i"
+                                                                                                          "de"
+                                                                                                          "nt"
+                                                                                                          "(x"
+                                                                                                          ".p"
+                                                                                                          "rs"
+                                                                                                          "na"
+                                                                                                          "me"
+                                                                                                          ") "
+                                                                                                          "FR"
+                                                                                                          "OM"
+                                                                                                          " p"
+                                                                                                          "g_"
+                                                                                                          "ts"
+                                                                                                          "_p"
+                                                                                                          "ar"
+                                                                                                          "se"
+                                                                                                          "r "
+                                                                                                          "x"
+													  "  "
+                                                                                                          "WH"
+                                                                                                          "ER"
+                                                                                                          "E"
+                                                                                                          " " OF_USERS(
+														  "x",
+														  "pg_ts_parser") " UNION ALL SELECT 'text search template ' || quote_ident(x.tmplname) FROM pg_ts_template x"
+																  "  WHERE " OF_USERS(
+																	  "x",
+																	  "pg_ts_template") ") AS found WHERE NOT " I_AM_SUPER
+																			    " ORDER BY what";
 
 /* FOR TABLES IN SCHEMA came with 15, and wants a superuser too. */
 static const char schema_publications_sql[] =
@@ -169,36 +216,36 @@ static const char schema_publications_sql[] =
  * owns is pinned and not in it.  pg_dump writes no owner for extensions' members. */
 #define OWNED(catalog, owner, name)                                                                          \
 	" SELECT o." owner " AS owner, " name " AS name FROM " catalog " o WHERE " OF_USERS("o", catalog)
-static const char
-	owners_sql[] = "SELECT count(*) || ' objects of role ' || r.rolname || ', such as ' || "
-                       "min(found.name) FROM (" OWNED(
-			       "pg_class",
-			       "relowner", "o.oid::regclass::text") " AND o.relkind NOT IN ('i', 'I', 't', "
-                                                                    "'c') AND o.relpersistence <> 't'"
-								    " UNION ALL" OWNED(
-									    "pg_proc", "proowner",
-									    "o.oid::regprocedure::text") " UN"
-                                                                                                         "ION"
-                                                                                                         " AL"
-                                                                                                         "L" OWNED("pg_namespace",
-                                                                                                                   "nspowner",
-                                                                                                                   "quote_ident(o.nspname)") " AND o.nspname !~ '^pg_'"
-																	     " UNION ALL" OWNED("pg_type", "typowner", "o.oid::regtype::text") " AND o.typtype IN ('d', 'e', 'r')"
-																									       " UNION ALL" OWNED("pg_operator", "oprowner", "o.oid::regoperator::text") " UNION ALL" OWNED("pg_collation", "collowner", "quote_ident(o.collname)") " UNION ALL" OWNED("pg_conversion", "conowner", "quote_ident(o.conname)") " UNION ALL" OWNED("pg_opfamily",
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                 "opfowner",
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                 "quote_ident(o.opfname)") " UNION ALL" OWNED("pg_foreign_server",
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                              "srvowner",
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                              "quote_ident(o.srvname)") " UNION ALL" OWNED("pg_ts_config",
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                           "cfgowner",
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                           "quote_ident(o.cfgname)") " UNION ALL" OWNED("pg_ts_dict",
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                        "dictowner",
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                        "quote_ident(o.dictname)") " UNION ALL" OWNED("pg_statistic_ext", "stxowner", "quote_ident(o.stxname)") " UNION ALL" OWNED("pg_publication",
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                   "pubowner",
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                   "quote_ident(o.pubname)") " UNION ALL SELECT o.lomowner, 'large object ' || o.oid FROM pg_largeobject_metadata o"
-																																																																																											     ") AS found JOIN pg_roles r ON r.oid = found.owner"
-																																																																																											     " WHERE NOT " I_AM_SUPER
-																																																																																											     " AND NOT pg_has_role(found.owner, 'MEMBER')"
-																																																																																											     " GROUP BY r.rolname ORDER BY r.rolname";
+static const char owners_sql[] =
+	"SELECT count(*) || ' objects of role ' || r.rolname || ', such as ' || "
+	"min(found.name) FROM (" OWNED(
+		"pg_class", "relowner",
+		"o.oid::regclass::text") " AND o.relkind NOT IN ('i', 'I', 't', "
+					 "'c') AND o.relpersistence <> 't'"
+					 " UNION ALL" OWNED(
+						 "pg_proc", "proowner",
+						 "o.oid::regprocedure::text") " UN"
+									      "ION"
+									      " AL"
+									      "L" OWNED(
+										      "pg_namespace",
+										      "nspowner",
+										      "quote_ident(o."
+                                                                                      "nspname)") " AND "
+                                                                                                  "o.nspname "
+                                                                                                  "!~ '^pg_'"
+												  " UNION "
+                                                                                                  "ALL" OWNED("pg_type", "typowner", "o.oid::regtype::text") " AND o.typtype IN ('d', 'e', 'r')"
+																			     " UNION ALL" OWNED("pg_operator", "oprowner", "o.oid::regoperator::text") " UNION ALL" OWNED("pg_collation", "collowner", "quote_ident(o.collname)") " UNION ALL" OWNED("pg_conversion", "conowner", "quote_ident(o.conname)") " UNION ALL" OWNED("pg_opfamily",
+                                                                                                                                                                                                                                                                                                                                                                                                               "opfowner",
+                                                                                                                                                                                                                                                                                                                                                                                                               "quote_ident(o.opfname)") " UNION ALL" OWNED("pg_foreign_server", "srvowner", "quote_ident(o.srvname)") " UNION ALL" OWNED("pg_ts_config", "cfgowner", "quote_ident(o.cfgname)") " UNION ALL" OWNED("pg_ts_dict",
+                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                   "dictowner", "quote_ident(o.dictname)") " UNION ALL" OWNED("pg_statistic_ext", "stxowner", "quote_ident(o.stxname)") " UNION ALL" OWNED("pg_publication",
+                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                           "pubowner",
+                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                           "quote_ident(o.pubname)") " UNION ALL SELECT o.lomowner, 'large object ' || o.oid FROM pg_largeobject_metadata o"
+																																																																																														     ") AS found JOIN pg_roles r ON r.oid = found.owner"
+																																																																																														     " WHERE NOT " I_AM_SUPER
+																																																																																														     " AND NOT pg_has_role(found.owner, 'MEMBER')"
+																																																																																														     " GROUP BY r.rolname ORDER BY r.rolname";
 
 /* Settings of the database that only a superuser may put back, by name: a value may be a secret.
  * 14 has no rights on single settings, and is tolerated without this question. */
@@ -216,9 +263,11 @@ static const char role_settings_sql[] =
 	" JOIN pg_roles r ON r.oid = found.setrole WHERE r.oid <> " ME
 	" AND NOT (SELECT rolsuper OR rolcreaterole FROM pg_roles WHERE rolname = current_user)";
 
+/* reset_val: our own sessions switch it off, an application's would not (and a standby has it on). */
 const struct question facts_questions[] = {
 	{ "the server and the role",
-	  "SELECT pg_is_in_recovery(), current_setting('default_transaction_read_only')::bool, r.rolsuper,"
+	  "SELECT pg_is_in_recovery(), (SELECT reset_val::bool FROM pg_settings WHERE name = "
+	  "'default_transaction_read_only'), r.rolsuper,"
 	  " r.rolsuper OR r.rolcreatedb, pg_has_role(d.datdba, 'USAGE'),"
 	  " r.rolsuper OR pg_has_role('pg_signal_backend', 'USAGE'), r.rolname, d.datname"
 	  " FROM pg_roles r, pg_database d WHERE r.rolname = current_user AND d.datname = current_database()",
