@@ -2,9 +2,9 @@
 
 /* Which columns pg_subscription has; whoever is no superuser may read these, but not the connection string. */
 #define SUBSCRIPTION(more) \
-	"SELECT quote_ident(s.subname) AS name, pg_get_userbyid(s.subowner) AS owner, s.subenabled" \
-	" AS enabled," \
-	" s.subbinary AS binary, nullif(s.substream::text, 'f') AS streaming, s.subslotname AS slot," \
+	"SELECT quote_ident(s.subname) AS name, pg_get_userbyid(s.subowner) AS owner, s.subenabled AS enabled," \
+	" s.subbinary AS binary, s.subslotname AS slot," \
+	" CASE WHEN s.substream::text NOT IN ('f', 'false') THEN s.substream::text END AS streaming," \
 	" s.subsynccommit AS \"synchronous commit\"," more \
 	" (SELECT string_agg(quote_ident(p), ', ' ORDER BY p COLLATE \"C\") FROM unnest(s.subpublications) p)" \
 	" AS publications" \

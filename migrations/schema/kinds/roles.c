@@ -1,12 +1,13 @@
 #include "migrations/schema/kinds/kinds.h"
 
-/* The cluster's: read apart from a database's facts, and never a password (pg_roles shows none). */
+/* The cluster's: read apart from a database's facts, and never a password (pg_roles shows none).  Before 16
+ * the role that granted a membership could be dropped. */
 #define MEMBERSHIP(more) \
 	"SELECT quote_ident(m.rolname) || ' in ' || quote_ident(r.rolname) || ' by '" \
 	" || quote_ident(g.rolname) AS name," \
 	" a.admin_option AS admin" more \
 	" FROM pg_auth_members a JOIN pg_roles r ON r.oid = a.roleid JOIN pg_roles m ON m.oid = a.member" \
-	" JOIN pg_roles g ON g.oid = a.grantor WHERE a.member >= " FIRST_OID " OR a.roleid >= " FIRST_OID
+	" LEFT JOIN pg_roles g ON g.oid = a.grantor WHERE a.member >= " FIRST_OID " OR a.roleid >= " FIRST_OID
 
 static const struct kind_query QUERIES[] = {
 	{ "role", .sql =
