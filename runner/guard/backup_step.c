@@ -20,7 +20,7 @@
 struct snapshot {
 	struct db *db; /* holds it: no other statement may end its transaction before the dump has ended */
 	char *name, *lsn, *timeline, *ids;
-	json_t *rows;  /* NULL: the dump tells */
+	json_t *rows; /* NULL: the dump tells */
 };
 
 static void snapshot_close(struct snapshot *s)
@@ -44,15 +44,17 @@ static bool snapshot_open(struct run *run, struct snapshot *s, struct err *err)
 	run->before.schema = NULL;
 	return db_open(run->live, application, &s->db, err) &&
 	       db_run(s->db,
-	              "SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0; SET row_security = off;"
+	              "SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0; SET "
+	              "row_security = off;"
 	              " BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
 	              err) &&
 	       db_value(s->db, "SELECT pg_catalog.pg_export_snapshot()", DB_NO_ARGS, &s->name, err) &&
 	       db_value(s->db, "SELECT pg_catalog.pg_current_wal_lsn()::text", DB_NO_ARGS, &s->lsn, err) &&
 	       db_value(s->db, "SELECT pg_catalog.pg_current_snapshot()::text", DB_NO_ARGS, &s->ids, err) &&
-	       db_value(s->db, "SELECT timeline_id::text FROM pg_catalog.pg_control_checkpoint()", DB_NO_ARGS, &s->timeline,
-	                err) &&
-	       schema_read(s->db, &options, &run->before.schema, err) && identity_read(s->db, &run->before.identity, err);
+	       db_value(s->db, "SELECT timeline_id::text FROM pg_catalog.pg_control_checkpoint()", DB_NO_ARGS,
+	                &s->timeline, err) &&
+	       schema_read(s->db, &options, &run->before.schema, err) &&
+	       identity_read(s->db, &run->before.identity, err);
 }
 
 /* What the manifest says of the database that the backup room cannot know. */
@@ -80,8 +82,10 @@ static json_t *manifest_facts(const struct run *run, const struct snapshot *s)
 static bool take(struct run *run, struct snapshot *s, struct err *err)
 {
 	cleanup_json json_t *facts = manifest_facts(run, s);
-	cleanup_json json_t *schema = schema_to_json(run->before.schema), *roles = schema_to_json(run->before.roles);
-	cleanup_free char *facts_text = json_canonical(run->before.facts), *schema_text = json_canonical(schema);
+	cleanup_json json_t *schema = schema_to_json(run->before.schema),
+			    *roles = schema_to_json(run->before.roles);
+	cleanup_free char *facts_text = json_canonical(run->before.facts),
+			  *schema_text = json_canonical(schema);
 	cleanup_free char *roles_text = json_canonical(roles);
 	cleanup_strv struct strv leave_out = STRV_INIT;
 	const struct backup_extra extras[] = { { "settings.json", facts_text, strlen(facts_text) },
@@ -102,10 +106,11 @@ static bool take(struct run *run, struct snapshot *s, struct err *err)
 		.n_extras = sizeof(extras) / sizeof(extras[0]),
 		.exclude_table_data = &leave_out,
 		.facts = facts,
-		.pinned = run->started,
+		.pinned = run->journal != NULL, /* a run's: until it is accepted; one by hand is free */
 		.pin_reason = run->id,
 		.progress = progress_listener(),
-		.expected_bytes = run->facts.database_bytes.known == FACT_KNOWN ? run->facts.database_bytes.value : 0,
+		.expected_bytes =
+			run->facts.database_bytes.known == FACT_KNOWN ? run->facts.database_bytes.value : 0,
 		.stores_required = run->config->stores_required,
 	};
 
@@ -124,13 +129,17 @@ static bool fence_first(struct run *run, const struct snapshot *s, struct err *e
 }
 
 /* The dump's session and the snapshot's are gone: their places are taken away before anybody else has them. */
-static bool fence_tighter(struct run *run, struct err *err) { return !run->fences || run_fence(run, NULL, 0, err); }
+static bool fence_tighter(struct run *run, struct err *err)
+{
+	return !run->fences || run_fence(run, NULL, 0, err);
+}
 
 static bool take_in_snapshot(struct run *run, struct err *err)
 {
 	cleanup_snapshot struct snapshot snapshot = { .db = NULL };
 
-	return snapshot_open(run, &snapshot, err) && fence_first(run, &snapshot, err) && take(run, &snapshot, err);
+	return snapshot_open(run, &snapshot, err) && fence_first(run, &snapshot, err) &&
+	       take(run, &snapshot, err);
 }
 
 bool run_take_backup(struct run *run, struct err *err)
@@ -148,8 +157,8 @@ bool run_take_backup(struct run *run, struct err *err)
 	run->report->backup_id = mem_strdup(manifest_id(run->manifest));
 	run->report->backup_bytes = manifest_bytes(run->manifest);
 	run->report->backup_seconds = (double)(clock_ms() - began) / 1000;
-	log_info("backup %s: %s in %s", manifest_id(run->manifest), text_size(manifest_bytes(run->manifest), size),
-	         text_duration(clock_ms() - began, duration));
+	log_info("backup %s: %s in %s", manifest_id(run->manifest),
+	         text_size(manifest_bytes(run->manifest), size), text_duration(clock_ms() - began, duration));
 	return true;
 }
 
@@ -158,7 +167,8 @@ bool run_take_backup(struct run *run, struct err *err)
 static bool read_stores(struct run *run, struct err *err)
 {
 	for (size_t i = 0; i < run->stores.n; i++) {
-		bool ok = backup_read(run->stores.v[i], run->manifest, run->bin_dir, progress_listener(), err);
+		bool ok =
+			backup_read(run->stores.v[i], run->manifest, run->bin_dir, progress_listener(), err);
 		progress_finish();
 		if (!ok)
 			return err_wrap(err, "store %s", store_name(run->stores.v[i]));
