@@ -62,6 +62,8 @@ struct backup_extra { /* a small member of the tar beside the dump, given as byt
 
 struct backup_request {
 	const struct conninfo *source;
+	const struct conninfo *maintenance; /* where pg_dumpall reads the roles; NULL: source.  A source that is fenced
+	                                     * down to one place has none for a second session while the first one ends */
 	const char *bin_dir;      /* dump_tools_find() */
 	const char *snapshot;     /* exported and held by the caller, NULL: pg_dump takes its own */
 	const char *private_dir;  /* for the password file; 0700 */
@@ -113,6 +115,8 @@ const json_t *manifest_rows(const struct manifest *m);
 int64_t manifest_bytes(const struct manifest *m);          /* stored */
 bool manifest_is_pinned(const struct manifest *m);
 bool manifest_is_verified(const struct manifest *m);
+/* Names of the stores that have it: of those the backup went to, or of those that list it. */
+const struct strv *manifest_stores(const struct manifest *m);
 const char *manifest_pin_reason(const struct manifest *m);   /* NULL: not pinned */
 const char *manifest_verified_how(const struct manifest *m); /* NULL: not verified */
 

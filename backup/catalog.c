@@ -125,6 +125,7 @@ static struct backup_entry *add_entry(struct backup_list *l, struct store *s, st
 		manifest_free(m);
 	}
 	strv_add(&known->stores, store_name(s));
+	strv_add(&known->manifest->stores, store_name(s));
 	return known;
 }
 

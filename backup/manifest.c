@@ -195,6 +195,7 @@ void manifest_free(struct manifest *m)
 		return;
 	json_decref(m->json);
 	members_clear(&m->members);
+	strv_clear(&m->stores);
 	free(m->pin_reason);
 	free(m->verified_how);
 	free(m);
@@ -217,6 +218,7 @@ const json_t *manifest_json(const struct manifest *m) { return m->json; }
 int64_t manifest_bytes(const struct manifest *m) { return m->object_bytes; }
 bool manifest_is_pinned(const struct manifest *m) { return m->pin_reason != NULL; }
 bool manifest_is_verified(const struct manifest *m) { return m->verified_how != NULL; }
+const struct strv *manifest_stores(const struct manifest *m) { return &m->stores; }
 const char *manifest_pin_reason(const struct manifest *m) { return m->pin_reason; }
 const char *manifest_verified_how(const struct manifest *m) { return m->verified_how; }
 

@@ -42,6 +42,7 @@ struct manifest {
 	json_t *json; /* as published */
 	struct members members;
 	int64_t object_bytes; /* of backup.tar */
+	struct strv stores;   /* that have it */
 	char *pin_reason, *verified_how; /* marks, NULL without; read by catalog.c */
 };
 

@@ -245,7 +245,6 @@ static bool build_manifest(struct take *t, struct manifest **out, struct err *er
 	json_put(j, "heads", heads_json(req->heads));
 	json_put(j, "created", json_str(clock_iso(t->started_us, iso)));
 	json_put(j, "finished", json_str(clock_iso(clock_wall_us(), iso)));
-	json_put(j, "snapshot", json_str(req->snapshot));
 	json_put(j, "rows", rows);
 	json_put(j, "tools", tools);
 	json_put(j, "members", members_json(&t->members));
@@ -269,7 +268,10 @@ static bool publish(struct take *t, struct manifest *m, struct err *err)
 		if (!tee_put(&t->tee, PIN_OBJECT, pin, strlen(pin), err))
 			return false;
 	}
-	return tee_put(&t->tee, MANIFEST_OBJECT, text, strlen(text), err);
+	if (!tee_put(&t->tee, MANIFEST_OBJECT, text, strlen(text), err))
+		return false;
+	tee_names(&t->tee, &m->stores);
+	return true;
 }
 
 /* ------------------------------------------------------------------ all of it */

@@ -99,6 +99,13 @@ bool tee_put(struct tee *t, const char *object, const void *data, size_t len, st
 	return true;
 }
 
+void tee_names(const struct tee *t, struct strv *out)
+{
+	for (size_t i = 0; i < t->stores->n; i++)
+		if (t->live[i])
+			strv_add(out, store_name(t->stores->v[i]));
+}
+
 void tee_discard(struct tee *t)
 {
 	for (size_t i = 0; i < t->stores->n; i++) {

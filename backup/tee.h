@@ -26,6 +26,7 @@ MUST_CHECK bool tee_begin(struct tee *t, const char *object, struct err *err);
 MUST_CHECK bool tee_write(struct tee *t, const void *data, size_t len, struct err *err);
 MUST_CHECK bool tee_finish(struct tee *t, struct err *err);
 MUST_CHECK bool tee_put(struct tee *t, const char *object, const void *data, size_t len, struct err *err);
+void tee_names(const struct tee *t, struct strv *out); /* of the stores that have not been dropped */
 /* Removes everything from every store that still has it, the last object first.  What cannot be removed
  * is named in the warnings; without a manifest it is no backup. */
 void tee_discard(struct tee *t);

@@ -111,7 +111,8 @@ static bool keep(void *ctx, const void *data, size_t len, struct err *err)
 bool dump_roles(const struct backup_request *req, struct buf *out, struct err *err)
 {
 	cleanup_strv struct strv argv = STRV_INIT;
-	cleanup_free char *dbname = quoted_dbname(req->source);
+	const struct conninfo *from = req->maintenance ? req->maintenance : req->source;
+	cleanup_free char *dbname = quoted_dbname(from);
 	struct proc_spec spec = { .on_stdout = keep, .ctx = out };
 
 	strv_fmt(&argv, "%s/pg_dumpall", req->bin_dir);
@@ -120,7 +121,7 @@ bool dump_roles(const struct backup_request *req, struct buf *out, struct err *e
 	strv_add(&argv, "--no-password");
 	strv_fmt(&argv, "--database=%s", dbname); /* it ignores the name in its --dbname */
 	spec.argv = strv_argv(&argv);
-	return run_connected(req->source, req->private_dir, &spec, err) || backup_failed(err);
+	return run_connected(from, req->private_dir, &spec, err) || backup_failed(err);
 }
 
 bool dump_version(const char *bin_dir, const char *program, char **out, struct err *err)

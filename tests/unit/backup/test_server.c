@@ -8,6 +8,7 @@
 #include "backup/stores/store.h"
 #include "base/cancel.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/db.h"
 #include "base/file.h"
 #include "base/mem.h"
@@ -414,6 +415,8 @@ static void a_full_disk_leaves_nothing(void **state)
 		assert_int_equal(warnings.n, 1);
 		assert_non_null(strstr(warnings.v[0], full));
 		assert_int_equal(n_files(full), 0);
+		assert_int_equal(manifest_stores(m)->n, 1);
+		assert_string_equal(manifest_stores(m)->v[0], "second");
 		must(backup_read(some.v[1], m, bin_dir, NULL, &err));
 		strv_clear(&warnings);
 		manifest_free(m);
@@ -479,6 +482,32 @@ static void tools_of_another_major_are_refused(void **state)
 	assert_non_null(strstr(none.hint, "postgresql-client-97"));
 }
 
+/* The fence's last place is pg_dump's: a plain owner, a limit of one, and the roles read elsewhere. */
+static void one_place_is_enough(void **state)
+{
+	struct backup_request req = request();
+
+	(void)state;
+	run_sql(admin, "DROP DATABASE IF EXISTS fenced");
+	run_sql(admin, "DROP ROLE IF EXISTS plain; CREATE ROLE plain LOGIN");
+	run_sql(admin, "CREATE DATABASE fenced OWNER plain CONNECTION LIMIT 1");
+	cleanup_conninfo struct conninfo *plain = conninfo_with(admin, "user", "plain");
+	cleanup_conninfo struct conninfo *fenced = conninfo_with(plain, "dbname", "fenced");
+	run_sql(fenced, "CREATE TABLE t (a int)");
+	while (number(admin, "SELECT count(*) FROM pg_stat_activity WHERE datname = 'fenced'") > 0)
+		clock_sleep_ms(10);
+	req.source = fenced;
+	req.maintenance = plain;
+	for (int i = 0; i < 3; i++) {
+		cleanup_manifest struct manifest *m = take(&req);
+		assert_int_equal(json_object_size(manifest_rows(m)), 1);
+		while (number(admin, "SELECT count(*) FROM pg_stat_activity WHERE datname = 'fenced'") > 0)
+			clock_sleep_ms(10);
+	}
+	run_sql(admin, "DROP DATABASE fenced");
+	run_sql(admin, "DROP ROLE plain");
+}
+
 static void a_snapshot_is_used(void **state)
 {
 	struct backup_request req = request();
@@ -513,6 +542,7 @@ int main(void)
 		T(more_stores_than_there_are_are_refused),
 		T(damage_is_found_and_the_other_store_used),
 		T(tools_of_another_major_are_refused),
+		T(one_place_is_enough),
 		T(a_snapshot_is_used),
 	};
 	return cmocka_run_group_tests(tests, group_setup, group_teardown);
