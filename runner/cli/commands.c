@@ -8,6 +8,7 @@
 
 const struct command *const commands[] = {
 	&command_init,
+	&command_doctor,
 	&command_revision,
 	&command_merge,
 	&command_edit,
