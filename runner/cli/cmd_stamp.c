@@ -1,8 +1,31 @@
 #include "runner/cli/cli.h"
 
 #include "base/cleanup.h"
+#include "runner/guard/run.h"
 
 #include <string.h>
+
+/* Writes the ledger under the runs' lock, so that no run reads heads that change under it.  An unfinished run does
+ * not stop it: a person who mends things by hand may need to say where the database is. */
+typedef bool write_ledger(struct app *app, struct run *run, struct err *err);
+
+static bool under_lock(struct app *app, write_ledger *write, struct err *err)
+{
+	static const struct guard_request by_hand = { .verb = GUARD_UPGRADE };
+	const struct ledger_names names = app_ledger_names(app->config);
+	struct run_report report = { .outcome = OUTCOME_UNCHANGED };
+	struct run run;
+	bool ok;
+
+	run_init(&run, app->config, &by_hand, &report);
+	ok = app_graph(app, &run.graph, err) && run_connect(&run, err) && run_lock(&run, err) &&
+	     ledger_open(run.db, &names, &run.ledger, err) && write(app, &run, err);
+	run_clear(&run);
+	run_report_clear(&report);
+	return ok;
+}
+
+/* ---------------------------------------------------------------- stamp */
 
 struct stamp_options {
 	bool purge;
@@ -71,21 +94,17 @@ static json_t *stamp_json(const struct strv *from, const struct strv *to)
 	return o;
 }
 
-static bool run_stamp(struct app *app, struct err *err)
+static bool write_stamp(struct app *app, struct run *run, struct err *err)
 {
 	static const struct strv nowhere = STRV_INIT;
 	const struct stamp_options *o = app->options;
 	const struct actor actor = app_actor("");
-	cleanup_graph struct graph *g = NULL;
-	cleanup_db struct db *db = NULL;
-	cleanup_ledger struct ledger *ledger = NULL;
 	cleanup_strv struct strv from = STRV_INIT, heads = STRV_INIT;
 
-	if (!app_graph(app, &g, err) || !app_ledger(app, &db, &ledger, err))
-		return false;
-	strv_add_all(&from, ledger_heads(ledger));
-	if (!find_heads(g, o->purge ? &nowhere : &from, app->words[0], &heads, err) ||
-	    !ledger_create(ledger, db, err) || !ledger_stamp(ledger, db, g, &heads, o->purge, &actor, err))
+	strv_add_all(&from, ledger_heads(run->ledger));
+	if (!find_heads(run->graph, o->purge ? &nowhere : &from, app->words[0], &heads, err) ||
+	    !ledger_create(run->ledger, run->db, err) ||
+	    !ledger_stamp(run->ledger, run->db, run->graph, &heads, o->purge, &actor, err))
 		return false;
 	if (app->globals->json) {
 		app_print_json(app, stamp_json(&from, &heads));
@@ -95,6 +114,8 @@ static bool run_stamp(struct app *app, struct err *err)
 	fprintf(app->out, "stamped %s\n", heads.n ? list : "base");
 	return true;
 }
+
+static bool run_stamp(struct app *app, struct err *err) { return under_lock(app, write_stamp, err); }
 
 const struct command command_stamp = {
 	.name = "stamp",
@@ -133,28 +154,30 @@ static json_t *repair_json(const struct revision *rev, const char *reason)
 	return o;
 }
 
-static bool run_repair(struct app *app, struct err *err)
+static bool write_repair(struct app *app, struct run *run, struct err *err)
 {
 	const struct repair_options *o = app->options;
 	const struct actor actor = app_actor("");
-	cleanup_graph struct graph *g = NULL;
-	cleanup_db struct db *db = NULL;
-	cleanup_ledger struct ledger *ledger = NULL;
 	const struct revision *rev;
 
-	if (!o->reason || !*o->reason) {
-		err_set(err, ERR_USAGE, "repair %s: the reason is missing", app->words[0]);
-		return err_hint(err, "ripcord repair %s --reason TEXT", app->words[0]);
-	}
-	if (!app_graph(app, &g, err) || !app_ledger(app, &db, &ledger, err) ||
-	    !graph_find(g, ledger_heads(ledger), app->words[0], &rev, err) ||
-	    !ledger_repair(ledger, db, rev, &actor, o->reason, err))
+	if (!graph_find(run->graph, ledger_heads(run->ledger), app->words[0], &rev, err) ||
+	    !ledger_repair(run->ledger, run->db, rev, &actor, o->reason, err))
 		return false;
 	if (app->globals->json)
 		app_print_json(app, repair_json(rev, o->reason));
 	else
 		fprintf(app->out, "%s is accepted as its file is now\n", rev->id);
 	return true;
+}
+
+static bool run_repair(struct app *app, struct err *err)
+{
+	const struct repair_options *o = app->options;
+
+	if (o->reason && *o->reason)
+		return under_lock(app, write_repair, err);
+	err_set(err, ERR_USAGE, "repair %s: the reason is missing", app->words[0]);
+	return err_hint(err, "ripcord repair %s --reason TEXT", app->words[0]);
 }
 
 const struct command command_repair = {

@@ -74,3 +74,16 @@ versions() { sql "SELECT string_agg(version_num, ' ' ORDER BY version_num) FROM 
   assert_exit 0
   assert_same versions a1 "$(sql 'SELECT version_num FROM "my app"."my ""versions"""')"
 }
+
+@test "stamp waits for nobody: while a run holds the lock it is exit 8" {
+  make_revision a1 "" "SELECT pg_sleep(20)"
+  "$RIPCORD" upgrade head --yes >upgrade.out 2>&1 3>&- &
+  run_pid=$!
+  sleeping() { [ "$(sql "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(20)%' AND pid <> pg_backend_pid()")" != 0 ]; }
+  wait_until 20 sleeping
+  run_ripcord stamp base
+  kill -TERM "$run_pid"
+  wait "$run_pid" || true
+  assert_exit 8
+  assert_same stamps 0 "$(sql "SELECT count(*) FROM ripcord.history WHERE outcome = 'stamped'")"
+}
