@@ -87,12 +87,13 @@ static bool take(struct run *run, struct snapshot *s, struct err *err)
 	cleanup_free char *facts_text = json_canonical(run->before.facts),
 			  *schema_text = json_canonical(schema);
 	cleanup_free char *roles_text = json_canonical(roles);
-	cleanup_strv struct strv leave_out = STRV_INIT;
+	cleanup_strv struct strv leave_out = STRV_INIT, warnings = STRV_INIT;
 	const struct backup_extra extras[] = { { "settings.json", facts_text, strlen(facts_text) },
 		                               { "schema.json", schema_text, strlen(schema_text) },
 		                               { "roles.json", roles_text, strlen(roles_text) } };
 	struct backup_request request = {
 		.source = run->live,
+		.maintenance = run->maintenance,
 		.bin_dir = run->bin_dir,
 		.snapshot = s->name,
 		.private_dir = run->private_dir,
@@ -112,6 +113,7 @@ static bool take(struct run *run, struct snapshot *s, struct err *err)
 		.expected_bytes =
 			run->facts.database_bytes.known == FACT_KNOWN ? run->facts.database_bytes.value : 0,
 		.stores_required = run->config->stores_required,
+		.warnings = &warnings,
 	};
 
 	strv_add(&leave_out, "ripcord.run"); /* a restore must not bring back who held what */
@@ -119,6 +121,8 @@ static bool take(struct run *run, struct snapshot *s, struct err *err)
 	run->manifest = NULL;
 	bool ok = backup_take(&request, &run->stores, &run->manifest, err);
 	progress_finish();
+	for (size_t i = 0; i < warnings.n; i++)
+		log_warn("%s", warnings.v[i]);
 	return ok;
 }
 
@@ -166,14 +170,20 @@ bool run_take_backup(struct run *run, struct err *err)
 
 static bool read_stores(struct run *run, struct err *err)
 {
+	size_t n_read = 0;
+
 	for (size_t i = 0; i < run->stores.n; i++) {
+		if (!strv_has(manifest_stores(run->manifest), store_name(run->stores.v[i])))
+			continue; /* it failed while as many others as stores_required asks for did not */
 		bool ok =
 			backup_read(run->stores.v[i], run->manifest, run->bin_dir, progress_listener(), err);
 		progress_finish();
 		if (!ok)
 			return err_wrap(err, "store %s", store_name(run->stores.v[i]));
+		n_read++;
 	}
-	return true;
+	return n_read > 0 ||
+	       err_set(err, ERR_BACKUP, "no configured store has backup %s", manifest_id(run->manifest));
 }
 
 /* A sound archive need not restore (proof.md section 2), so the schema at least is restored for real. */
