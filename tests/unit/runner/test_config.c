@@ -1,5 +1,6 @@
 #include "runner/config.h"
 
+#include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/mem.h"
@@ -449,6 +450,45 @@ static void words_and_rows_agree(void **state)
 	assert_string_equal(hook_phase_name(HOOK_ALWAYS), "always");
 }
 
+/* The row of docs/configuration.md that says what the table says. */
+static char *documented_row(const struct config_key *key)
+{
+	cleanup_buf struct buf row = BUF_INIT(BUF_TEXT_MAX);
+
+	buf_fmt(&row, "| `%s` | ", key->key);
+	buf_fmt(&row, *key->fallback ? "`%s` | " : "%s| ", key->fallback);
+	for (const char *c = key->values; *c; c++) {
+		if (*c == '|')
+			buf_char(&row, '\\');
+		buf_char(&row, *c);
+	}
+	buf_fmt(&row, " | %s |\n", key->about);
+	return buf_take(&row);
+}
+
+static void the_page_is_the_table(void **state)
+{
+	cleanup_buf struct buf page = BUF_INIT(BUF_TEXT_MAX);
+	const char *from;
+	size_t rows = 0;
+	struct err err = ERR_INIT;
+
+	(void)state;
+	if (!file_read(RIPCORD_SOURCE "/docs/configuration.md", &page, &err))
+		fail_msg("%s", err.msg);
+	from = buf_text(&page);
+	for (size_t i = 0; i < config_keys_count(); i++) {
+		cleanup_free char *row = documented_row(config_key_at(i));
+
+		from = strstr(from, row); /* in the table's order */
+		if (!from)
+			fail_msg("docs/configuration.md has not, or not here: %s", row);
+	}
+	for (const char *c = buf_text(&page); (c = strstr(c, "\n| `")); c++)
+		rows++;
+	assert_int_equal(rows, config_keys_count());
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -465,6 +505,7 @@ int main(void)
 		cmocka_unit_test(a_password_in_the_file_is_seen),
 		cmocka_unit_test(files_that_are_named_must_be_there),
 		cmocka_unit_test(words_and_rows_agree),
+		cmocka_unit_test(the_page_is_the_table),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
