@@ -71,7 +71,8 @@ static void begin_sql(struct buf *sql, struct unit *u, size_t i)
 	const struct probe *probe = u->settings->probe;
 
 	/* Named, since a database may have other defaults. */
-	buf_str(sql, i == 0 ? "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;\n" : reset_sql);
+	if (i == 0)
+		buf_str(sql, "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;\n");
 	settings_sql(sql, u, &u->steps[i], step_section(&u->steps[i]), true);
 	if (i == 0 && probe && probe->at_begin)
 		buf_fmt(sql, "%s;\n", probe->at_begin);
@@ -186,13 +187,14 @@ bool finish_step(struct unit *u, size_t i, bool begin, struct err *err)
 
 /* ------------------------------------------------------------------ message 3: COMMIT */
 
-/* COMMIT or ROLLBACK, and what leaves the session as a unit finds it. */
-static char *end_sql(const struct unit *u, const char *end)
+/* COMMIT or ROLLBACK, and what leaves the session as a unit finds it.  Message 2 has put the settings back
+ * already, and what it put back is committed with it: only ROLLBACK brings a section's settings again. */
+static char *end_sql(const struct unit *u, const char *end, const char *reset)
 {
 	const struct probe *probe = u->settings->probe;
 	bool after = probe && probe->after;
 
-	return mem_fmt("%s;\n%s%s%s", end, reset_sql, after ? probe->after : "", after ? ";\n" : "");
+	return mem_fmt("%s;\n%s%s%s", end, reset, after ? probe->after : "", after ? ";\n" : "");
 }
 
 static bool note_tag(void *ctx, size_t index, const char *tag, const struct rows *rows, struct err *err)
@@ -207,12 +209,12 @@ static bool note_tag(void *ctx, size_t index, const char *tag, const struct rows
 bool commit_unit(struct unit *u, struct err *err)
 {
 	char tag[sizeof(u->report->xid)] = "";
-	char *sql = end_sql(u, "COMMIT");
+	char *sql = end_sql(u, "COMMIT", "");
 	bool ok = db_script(u->db, sql, note_tag, tag, err);
 
 	free(sql);
 	u->report->phase = "commit";
-	if (strcmp(tag, "COMMIT") == 0) { /* whatever became of the settings: it is committed */
+	if (strcmp(tag, "COMMIT") == 0) { /* whatever became of what came after it */
 		ledger_advance(u->ledger, &u->chain, &u->steps[u->n - 1].heads_after);
 		return true;
 	}
@@ -261,7 +263,7 @@ void roll_back(struct unit *u, const struct err *why)
 	if (u->has_savepoint && (status == 'T' || status == 'E') && !u->report->left_partial)
 		ask_aborted(u);
 	u->has_savepoint = false;
-	sql = end_sql(u, "ROLLBACK");
+	sql = end_sql(u, "ROLLBACK", reset_sql);
 	(void)!db_run(u->db, sql, &ignored);
 	free(sql);
 }

@@ -477,7 +477,7 @@ static bool read_some(int fd, const char *path, char *data, size_t cap, size_t *
 	return true;
 }
 
-/* Reads to the end of file whatever fstat() says: a file may grow while it is read. */
+/* Of a regular file read() gives all that is asked for, or what is left: a short answer is the end. */
 static bool read_rest(int fd, const char *path, struct buf *b, struct err *err)
 {
 	for (;;) {
@@ -486,14 +486,14 @@ static bool read_rest(int fd, const char *path, struct buf *b, struct err *err)
 
 		if (!read_some(fd, path, chunk, sizeof(chunk), &got, err))
 			return false;
-		if (got == 0)
-			return true;
 		if (b->len + got > RIPCORD_FILE_MAX) {
 			err_set(err, ERR_USAGE, "larger than %zu MiB", RIPCORD_FILE_MAX >> 20);
 			err_hint(err, "bulk data is better loaded by a program of its own");
 			return err_at(err, path, 0);
 		}
 		buf_add(b, chunk, got);
+		if (got < sizeof(chunk))
+			return true;
 	}
 }
 

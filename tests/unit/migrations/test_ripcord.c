@@ -14,22 +14,21 @@ static struct graph *load(const char *dir, struct err *err)
 static void a_whole_file(void **state)
 {
 	(void)state;
-	static const char text[] =
-		"-- revision: 8c4f1a2b9d3e\n"
-		"-- revises: 1975ea83b712\n"
-		"-- message: add: is_billing_contact, for 'ever'\n"
-		"-- created: 2026-11-22T10:15:00Z\n"
-		"-- branch-labels: billing ledger\n"
-		"-- depends-on:\n"
-		"-- A comment: like this, is one.\n"
-		"\n"
-		"-- ripcord:upgrade lock_timeout=5s transaction=off\n"
-		"ALTER TABLE contact;\n"
-		"\n"
-		"-- ripcord:verify statement_timeout=1min\n"
-		"SELECT true;\n"
-		"-- ripcord:downgrade irreversible=\"the data are gone\"\n"
-		"SELECT 1";
+	static const char text[] = "-- revision: 8c4f1a2b9d3e\n"
+				   "-- revises: 1975ea83b712\n"
+				   "-- message: add: is_billing_contact, for 'ever'\n"
+				   "-- created: 2026-11-22T10:15:00Z\n"
+				   "-- branch-labels: billing ledger\n"
+				   "-- depends-on:\n"
+				   "-- A comment: like this, is one.\n"
+				   "\n"
+				   "-- ripcord:upgrade lock_timeout=5s transaction=off\n"
+				   "ALTER TABLE contact;\n"
+				   "\n"
+				   "-- ripcord:verify statement_timeout=1min\n"
+				   "SELECT true;\n"
+				   "-- ripcord:downgrade irreversible=\"the data are gone\"\n"
+				   "SELECT 1";
 	char *dir = folder_new();
 	struct err err = ERR_INIT;
 	char hex[SHA256_HEX], expected[SHA256_HEX];
@@ -76,7 +75,8 @@ static void line_ends_and_marks_make_no_difference(void **state)
 	char lf[SHA256_HEX], crlf[SHA256_HEX];
 
 	folder_put(dir, "a.sql", "-- revision: a\n-- ripcord:upgrade\nSELECT 1;\nSELECT 2;\n");
-	folder_put(dir, "b.sql", "\xef\xbb\xbf-- revision: b\r\n-- ripcord:upgrade\r\nSELECT 1;\r\nSELECT 2;\r\n");
+	folder_put(dir, "b.sql",
+	           "\xef\xbb\xbf-- revision: b\r\n-- ripcord:upgrade\r\nSELECT 1;\r\nSELECT 2;\r\n");
 	cleanup_graph struct graph *g = load(dir, &err);
 	if (!g)
 		fail_msg("%s", err.msg);
@@ -98,7 +98,8 @@ static void a_wrong_file_is_named_with_its_line(void **state)
 		{ "-- revision: a\n", "no line '-- ripcord:upgrade'", 1 },
 		{ "-- revision: a b\n-- ripcord:upgrade\n", "cannot be a revision's id", 1 },
 		{ "-- revision: \n-- ripcord:upgrade\n", "cannot be a revision's id", 1 },
-		{ "-- revision: abcdefghijklmnopqrstuvwxyz1234567\n-- ripcord:upgrade\n", "cannot be a revision's id", 1 },
+		{ "-- revision: abcdefghijklmnopqrstuvwxyz1234567\n-- ripcord:upgrade\n",
+		  "cannot be a revision's id", 1 },
 		{ "-- revision: a\n-- revision: b\n-- ripcord:upgrade\n", "a second '-- revision:'", 2 },
 		{ "-- revision: a\n-- revise: b\n-- ripcord:upgrade\n", "unknown header 'revise'", 2 },
 		{ "-- revision: a\n-- revises: b@c\n-- ripcord:upgrade\n", "neither a revision's id", 2 },
@@ -110,9 +111,12 @@ static void a_wrong_file_is_named_with_its_line(void **state)
 		{ "-- revision: a\n-- ripcord:upgrade transaction=maybe\n", "'on' or 'off'", 2 },
 		{ "-- revision: a\n-- ripcord:upgrade lock_timeuot=5s\n", "unknown option", 2 },
 		{ "-- revision: a\n-- ripcord:upgrade irreversible=x\n", "does not belong", 2 },
-		{ "-- revision: a\n-- ripcord:upgrade\n-- ripcord:verify transaction=off\n", "does not belong", 3 },
-		{ "-- revision: a\n-- ripcord:upgrade\n-- ripcord:downgrade irreversible=\"half", "unterminated quote", 3 },
-		{ "-- revision: a\n-- ripcord:upgrade\n-- ripcord:downgrade irreversible=\"\"\n", "wants its reason", 3 },
+		{ "-- revision: a\n-- ripcord:upgrade\n-- ripcord:verify transaction=off\n",
+		  "does not belong", 3 },
+		{ "-- revision: a\n-- ripcord:upgrade\n-- ripcord:downgrade irreversible=\"half",
+		  "unterminated quote", 3 },
+		{ "-- revision: a\n-- ripcord:upgrade\n-- ripcord:downgrade irreversible=\"\"\n",
+		  "wants its reason", 3 },
 		{ "-- revision: a\n-- ripcord:upgrade\nSELECT '\xff';\n", "not valid UTF-8", 3 },
 	};
 
@@ -157,7 +161,8 @@ static void large_files_are_read_and_larger_ones_refused(void **state)
 	cleanup_graph struct graph *g = load(dir, &err);
 	if (!g)
 		fail_msg("%s", err.msg);
-	assert_int_equal(strlen(graph_at(g, 0)->upgrade.text), fifty - strlen("-- revision: a\n-- ripcord:upgrade\n"));
+	assert_int_equal(strlen(graph_at(g, 0)->upgrade.text),
+	                 fifty - strlen("-- revision: a\n-- ripcord:upgrade\n"));
 	folder_write(dir, "x.sql", text, max);
 	assert_null(load(dir, &err));
 	assert_int_equal(err.code, ERR_USAGE);
@@ -204,7 +209,9 @@ static void a_written_revision_is_read_back(void **state)
 	char *dir = folder_new();
 	struct err err = ERR_INIT;
 	cleanup_free char *path = NULL, *second = NULL;
-	struct revision_draft draft = { .id = "abc", .message = "Add: Ümläut & more\nlines, then some very long words indeed" };
+	struct revision_draft draft = {
+		.id = "abc", .message = "Add: Ümläut & more\nlines, then some very long words indeed"
+	};
 
 	if (!revision_write(dir, &draft, &path, &err))
 		fail_msg("%s", err.msg);
@@ -228,7 +235,8 @@ static void a_template_of_the_project_is_filled(void **state)
 	struct err err = ERR_INIT;
 	cleanup_free char *template = mem_fmt("%s/revision.sql.template", dir), *path = NULL, *none = NULL;
 	struct revision_draft draft = { .message = "x", .upgrade = "SELECT 1;" };
-	static const char text[] = "-- revision: ${revision}\n-- Ours: $1 ${message}\n-- ripcord:upgrade\n${upgrade}";
+	static const char text[] =
+		"-- revision: ${revision}\n-- Ours: $1 ${message}\n-- ripcord:upgrade\n${upgrade}";
 
 	assert_true(file_replace(template, text, strlen(text), 0644, &err));
 	strv_add(&draft.parents, "p1");

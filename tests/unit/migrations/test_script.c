@@ -41,10 +41,14 @@ static void statements_end_where_the_grammar_says(void **state)
 		{ "SELECT E'\\';'; SELECT e'\\\\'; SELECT '\\'", 3 },
 		{ "SELECT a$b FROM t; SELECT 1", 2 },
 		{ "/* a /* b; */ ; */ SELECT 1; -- ; end", 1 },
-		{ "CREATE FUNCTION f() RETURNS int LANGUAGE sql BEGIN ATOMIC SELECT 1; SELECT CASE WHEN true THEN 1 END; END; SELECT 2", 2 },
+		{ "CREATE FUNCTION f() RETURNS int LANGUAGE sql BEGIN ATOMIC SELECT 1; SELECT CASE WHEN true "
+		  "THEN 1 END; END; SELECT 2",
+		  2 },
 		{ "CREATE OR REPLACE PROCEDURE p() BEGIN ATOMIC SELECT 1; END; SELECT 2;", 2 },
 		{ "CREATE FUNCTION my_atomic_begin() RETURNS int LANGUAGE sql AS 'SELECT 1;'; SELECT 2", 2 },
-		{ "CREATE RULE r AS ON INSERT TO t DO ALSO (INSERT INTO u VALUES (1); INSERT INTO v VALUES (2)); SELECT 1", 2 },
+		{ "CREATE RULE r AS ON INSERT TO t DO ALSO (INSERT INTO u VALUES (1); INSERT INTO v VALUES "
+		  "(2)); SELECT 1",
+		  2 },
 		{ "DO $x$BEGIN PERFORM 1; END$x$; SELECT 1", 2 },
 		{ "SELECT 'ü;' AS \"ö;\"; SELECT U&'\\0041;'", 2 },
 	};
@@ -85,7 +89,8 @@ static void what_is_never_closed_is_found(void **state)
 		struct err err = ERR_INIT;
 		assert_false(script_make(&rev, &s, &script, &err));
 		assert_int_equal(err.code, ERR_USAGE);
-		if (!strstr(err.msg, cases[i].what) || err.line != cases[i].line || strcmp(err.file, "r.sql") != 0)
+		if (!strstr(err.msg, cases[i].what) || err.line != cases[i].line ||
+		    strcmp(err.file, "r.sql") != 0)
 			fail_msg("case %zu: %s:%d: %s", i, err.file, err.line, err.msg);
 	}
 }
@@ -105,7 +110,8 @@ static void text_without_commands_goes_unsplit(void **state)
 static void copy_data_become_parts(void **state)
 {
 	(void)state;
-	struct section s = section_of("\\restrict k\nSELECT 1;\n\nCOPY a.t (x) FROM stdin WITH (FORMAT text);\n1\t';\n\\\\.\n\\.\nSELECT 2;\n");
+	struct section s = section_of("\\restrict k\nSELECT 1;\n\nCOPY a.t (x) FROM stdin WITH (FORMAT "
+	                              "text);\n1\t';\n\\\\.\n\\.\nSELECT 2;\n");
 	struct err err = ERR_INIT;
 	cleanup_script struct script script = { .parts = NULL };
 
