@@ -373,10 +373,10 @@ const struct command command_doctor = {
 	.about = "checks everything that a run needs, and changes nothing",
 	.usage = "",
 	.text = "Looks at the configuration, the revisions, the server, the role's rights, the tools, the "
-	        "stores and "
+		"stores and "
 		"what former runs left,\n"
 		"and prints what each gate would say of an upgrade now. Ends with 0 when a run could start, "
-	        "with 3 when "
+		"with 3 when "
 		"it would be refused,\n"
 		"with 1 when the server cannot be reached. With *--json* it prints _ok_ and _checks_.",
 	.needs = NEEDS_CONFIG | NEEDS_DATABASE,
