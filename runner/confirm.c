@@ -18,7 +18,8 @@ bool confirm(const char *question, bool yes, struct err *err)
 	if (yes)
 		return true;
 	if (!isatty(STDIN_FILENO) || !isatty(STDERR_FILENO)) {
-		err_set(err, ERR_USAGE, "this has to be confirmed, and there is no terminal to ask at: %s", question);
+		err_set(err, ERR_USAGE, "this has to be confirmed, and there is no terminal to ask at: %s",
+		        question);
 		return err_hint(err, "give --yes");
 	}
 	progress_finish();

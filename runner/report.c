@@ -196,10 +196,22 @@ static void print_failure(const struct run_report *r, FILE *out)
 
 static bool is_success(enum outcome o) { return outcomes[o].exit == 0; }
 
+/* Another tool's upgrade (guard) need not touch our version table. */
+static bool heads_moved(const struct run_report *r)
+{
+	if (r->from.n != r->to.n)
+		return true;
+	for (size_t i = 0; i < r->from.n; i++) {
+		if (strcmp(r->from.v[i], r->to.v[i]) != 0)
+			return true;
+	}
+	return false;
+}
+
 static void print_outcome(const struct run_report *r, FILE *out)
 {
 	fputs(outcome_name(r->outcome), out);
-	if (r->outcome == OUTCOME_UPGRADED || r->outcome == OUTCOME_DOWNGRADED) {
+	if ((r->outcome == OUTCOME_UPGRADED || r->outcome == OUTCOME_DOWNGRADED) && heads_moved(r)) {
 		fputs(" from ", out);
 		print_heads(&r->from, out);
 		fputs(" to ", out);

@@ -155,6 +155,20 @@ static void success_says_from_and_to(void **state)
 	run_report_clear(&r);
 }
 
+/* guard -- COMMAND: the heads are another tool's. */
+static void success_without_new_heads_names_none(void **state)
+{
+	struct run_report r = make_report(OUTCOME_UPGRADED, ERR_NONE);
+	cleanup_free char *text = NULL;
+
+	(void)state;
+	strv_clear(&r.to);
+	strv_add(&r.to, "a1");
+	text = print(&r);
+	assert_ptr_equal(strstr(text, "upgraded: the database is as asked\n"), text);
+	run_report_clear(&r);
+}
+
 static void quarantine_is_named(void **state)
 {
 	struct run_report r = make_report(OUTCOME_RESTORED, ERR_DB);
@@ -175,6 +189,7 @@ int main(void)
 		cmocka_unit_test(what_is_not_there_is_null),
 		cmocka_unit_test(failure_comes_first_then_the_hint),
 		cmocka_unit_test(success_says_from_and_to),
+		cmocka_unit_test(success_without_new_heads_names_none),
 		cmocka_unit_test(quarantine_is_named),
 	};
 
