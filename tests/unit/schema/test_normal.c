@@ -49,6 +49,7 @@ static const struct pair {
 /* Two things, however much alike. */
 static const struct pair OTHER[] = {
 	{ "expression", "(a AND b) OR c", "a AND (b OR c)" },
+	{ "expression", "(a AND b) OR c", "a OR b OR c" },
 	{ "expression", "a AND b AND c", "a AND c AND b" },
 	{ "expression", "NOT (a AND b)", "(NOT a) AND b" },
 	{ "expression", "a = ANY (ARRAY[1, 2])", "a = ANY (ARRAY[2, 1])" },
