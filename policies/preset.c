@@ -45,7 +45,7 @@ static bool check_gate(const char *gate, struct err *err)
 static bool take_unknown_of_gate(struct preset *p, const char *key, const char *value, struct err *err)
 {
 	const char *gate = key + strlen(ONE_GATE);
-	bool refuse;
+	bool refuse = false;
 
 	if (!check_gate(gate, err) || !is_refuse(key, value, &refuse, err))
 		return false;

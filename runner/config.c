@@ -229,7 +229,8 @@ static bool take_fixed(struct loading *l, struct err *err)
 
 /* ------------------------------------------------------------------ stores */
 
-static bool add_store_key(struct loading *l, struct strv *into, const char *key, const struct ini_entry *e,
+/* e NULL: the key `path` with its default. */
+static bool add_store_key(struct loading *l, struct strv *into, const struct ini_entry *e,
                           const char *fallback, bool is_path, struct err *err)
 {
 	cleanup_free char *value = NULL;
@@ -242,7 +243,7 @@ static bool add_store_key(struct loading *l, struct strv *into, const char *key,
 		return at(l, e, err);
 	}
 	path = is_path ? path_join(l->box->config.folder, value) : NULL;
-	strv_add(&into[0], key);
+	strv_add(&into[0], e ? e->key : "path");
 	strv_add(&into[1], path ? path : value);
 	return true;
 }
@@ -260,12 +261,12 @@ static bool fill_store(struct loading *l, const char *section, struct strv *into
 		    ini_get(&l->ini, section, e->key) != e)
 			continue; /* of two, the later one counts: -x */
 		has_path |= is_path;
-		if (!add_store_key(l, into, e->key, e, NULL, is_path, err))
+		if (!add_store_key(l, into, e, NULL, is_path, err))
 			return false;
 	}
 	if (is_file && !has_path && strcmp(section, "store local") == 0)
-		return add_store_key(l, into, "path", NULL, config_row_find(section, "path")->key.fallback,
-		                     true, err);
+		return add_store_key(l, into, NULL, config_row_find(section, "path")->key.fallback, true,
+		                     err);
 	return !is_file || has_path || err_set(err, ERR_USAGE, "[%s] has no path", section);
 }
 

@@ -154,7 +154,7 @@ static bool take_choice(const struct slot *slot, struct err *err) { return choos
 /* Two words, the second is true. */
 static bool take_switch(const struct slot *slot, struct err *err)
 {
-	int chosen;
+	int chosen = 0;
 
 	if (!choose(slot, &chosen, err))
 		return false;

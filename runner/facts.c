@@ -33,8 +33,8 @@ static bool is_asked(const struct question *q, const struct db *db)
 /* All in one round trip; false when any of them failed. */
 static bool ask_all(struct db *db, struct facts *out, struct err *err)
 {
-	const char **sql = mem_new0((facts_questions_count + 1) * sizeof(*sql));
-	struct rows **rows = mem_new0((facts_questions_count + 1) * sizeof(*rows));
+	const char **sql = mem_new0((facts_questions_count + 1) * sizeof(void *));
+	struct rows **rows = mem_new0((facts_questions_count + 1) * sizeof(void *));
 	size_t n = 0, k = 1;
 	bool ok;
 

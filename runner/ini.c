@@ -8,7 +8,6 @@
 #include <ini_configobj.h>
 
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -73,12 +72,27 @@ static const struct complaint {
 	  "start keys and sections at the line's first character" },
 };
 
+/* "Error (9) on line 3: ..." */
+static bool read_complaint(const char *text, long *number, size_t *line)
+{
+	static const char before[] = "Error (", between[] = ") on line ";
+	char *end;
+
+	if (!text_starts(text, before))
+		return false;
+	*number = strtol(text + strlen(before), &end, 10);
+	if (!text_starts(end, between))
+		return false;
+	*line = strtoul(end + strlen(between), &end, 10);
+	return true;
+}
+
 static bool complain(const struct source *s, const char *text, struct err *err)
 {
-	int number = 0;
+	long number = 0;
 	size_t line = 0;
 
-	if (sscanf(text, "Error (%d) on line %zu", &number, &line) == 2) {
+	if (read_complaint(text, &number, &line)) {
 		for (size_t i = 0; i < sizeof(complaints) / sizeof(complaints[0]); i++) {
 			if (complaints[i].number != number)
 				continue;
@@ -105,9 +119,9 @@ static bool report_first(const struct source *s, struct ini_cfgobj *parsed, stru
 	}
 	for (size_t i = 0; errors[i]; i++) {
 		size_t line = 0;
-		int number = 0;
+		long number = 0;
 
-		if (sscanf(errors[i], "Error (%d) on line %zu", &number, &line) == 2 && line < first_line) {
+		if (read_complaint(errors[i], &number, &line) && line < first_line) {
 			first = errors[i];
 			first_line = line;
 		}
@@ -168,8 +182,10 @@ static bool take_section(const struct source *s, struct ini_cfgobj *parsed, cons
 {
 	int n = 0, error = 0;
 	char **keys = ini_get_attribute_list(parsed, section, &n, &error);
-	bool ok = keys != NULL || err_set(err, ERR_USAGE, "%s: [%s] cannot be read", s->path, section);
+	bool ok = true;
 
+	if (!keys)
+		return err_set(err, ERR_USAGE, "%s: [%s] cannot be read", s->path, section);
 	for (int i = 0; ok && i < n; i++)
 		ok = take_key(s, parsed, section, keys[i], out, err);
 	ini_free_attribute_list(keys);
@@ -185,8 +201,10 @@ static bool take_all(const struct source *s, struct ini_cfgobj *parsed, struct i
 {
 	int n = 0, error = 0;
 	char **sections = ini_get_section_list(parsed, &n, &error);
-	bool ok = sections != NULL || err_set(err, ERR_USAGE, "%s: the sections cannot be read", s->path);
+	bool ok = true;
 
+	if (!sections)
+		return err_set(err, ERR_USAGE, "%s: the sections cannot be read", s->path);
 	for (int i = 0; ok && i < n; i++)
 		ok = take_section(s, parsed, sections[i], out, err);
 	ini_free_section_list(sections);
