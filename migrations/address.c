@@ -259,8 +259,19 @@ static bool walk(const struct graph *g, struct node **node, int steps, const str
 	return true;
 }
 
-static bool too_far(const char *word, const struct address *a, struct err *err)
+/* A relative word on its way to a target. */
+struct question {
+	const struct graph *g;
+	const struct strv *current;
+	const char *word;
+	const struct address *a;
+};
+
+static bool too_far(const struct question *q, struct err *err)
 {
+	const char *word = q->word;
+	const struct address *a = q->a;
+
 	if (a->symbol)
 		return err_set(err, ERR_USAGE, "'%s' walks too far: there are not %d revisions that way",
 		               word, abs(a->steps));
@@ -283,8 +294,8 @@ static void keep_lineage(const struct graph *g, struct nodes *nodes, const struc
 /* Applied revisions of the branch with nothing applied above them.  Upwards it is the branch whose tips are
  * wanted; downwards only a tip of everything may be taken away, else LABEL@-1 of a branch that is not applied
  * would go down from where it left the applied ones. */
-static void applied_tips(const struct graph *g, const struct nodes *current, const struct node *branch, bool up,
-                         struct nodes *out)
+static void applied_tips(const struct graph *g, const struct nodes *current, const struct node *branch,
+                         bool up, struct nodes *out)
 {
 	bool *active = graph_marks(g);
 
@@ -306,12 +317,13 @@ static void applied_tips(const struct graph *g, const struct nodes *current, con
 }
 
 /* The current revision that +N and -N count from; NULL is base. */
-static bool start_from_current(const struct graph *g, const struct strv *current, const struct node *branch,
-                               bool up, const char *word, struct node **out, struct err *err)
+static bool start_from_current(const struct question *q, const struct node *branch, bool up,
+                               struct node **out, struct err *err)
 {
+	const struct graph *g = q->g;
 	cleanup_nodes struct nodes now = { .v = NULL }, tips = { .v = NULL };
 
-	if (!graph_nodes_of(g, current, &now, err))
+	if (!graph_nodes_of(g, q->current, &now, err))
 		return false;
 	if (branch) {
 		for (size_t i = 0; i < now.n; i++)
@@ -324,9 +336,9 @@ static bool start_from_current(const struct graph *g, const struct strv *current
 		now = (struct nodes){ .v = NULL };
 	}
 	if (tips.n > 1) {
-		err_set(err, ERR_REFUSED, "'%s' is ambiguous: the database is at %zu revisions", word,
+		err_set(err, ERR_REFUSED, "'%s' is ambiguous: the database is at %zu revisions", q->word,
 		        tips.n);
-		return err_hint(err, "name the revision, or a branch with LABEL@%s", word);
+		return err_hint(err, "name the revision, or a branch with LABEL@%s", q->word);
 	}
 	*out = tips.n ? tips.v[0] : NULL;
 	return true;
@@ -334,18 +346,19 @@ static bool start_from_current(const struct graph *g, const struct strv *current
 
 /* ------------------------------------------------------------------ targets */
 
-static bool relative_up(const struct graph *g, const struct strv *current, const char *word,
-                        const struct address *a, struct nodes *out, struct err *err)
+static bool relative_up(const struct question *q, struct nodes *out, struct err *err)
 {
+	const struct graph *g = q->g;
+	const struct address *a = q->a;
 	struct node *branch, *node = NULL;
-	int left;
+	int left = 0;
 
 	if (a->steps <= 0 && !a->symbol)
-		return too_far(word, a, err);
+		return too_far(q, err);
 	if (!find_branch(g, a->label, &branch, err))
 		return false;
 	if (!a->symbol) {
-		if (!start_from_current(g, current, branch, true, word, &node, err))
+		if (!start_from_current(q, branch, true, &node, err))
 			return false;
 	} else if (!find_one(g, a->steps < 0 ? a->label : NULL, a->symbol, &node, err)) {
 		return false;
@@ -353,7 +366,7 @@ static bool relative_up(const struct graph *g, const struct strv *current, const
 	if (!walk(g, &node, a->steps, branch, &left, err))
 		return false;
 	if (left)
-		return too_far(word, a, err);
+		return too_far(q, err);
 	if (node)
 		nodes_add(out, node);
 	return true;
@@ -363,19 +376,20 @@ bool address_up(const struct graph *g, const struct strv *current, const char *w
                 struct err *err)
 {
 	cleanup_address struct address a = parse_address(word);
+	const struct question q = { .g = g, .current = current, .word = word, .a = &a };
 
 	if (!*word)
 		return err_set(err, ERR_USAGE, "an empty target");
-	return a.relative ? relative_up(g, current, word, &a, out, err)
-	                  : find_symbol(g, a.label, a.symbol, out, err);
+	return a.relative ? relative_up(&q, out, err) : find_symbol(g, a.label, a.symbol, out, err);
 }
 
-static bool relative_down(const struct graph *g, const struct strv *current, const char *word,
-                          const struct address *a, struct node **branch, struct node **target,
+static bool relative_down(const struct question *q, struct node **branch, struct node **target,
                           struct err *err)
 {
+	const struct graph *g = q->g;
+	const struct address *a = q->a;
 	struct node *node = NULL, *lineage;
-	int left;
+	int left = 0;
 
 	if (!find_branch(g, a->label, &lineage, err))
 		return false;
@@ -384,18 +398,18 @@ static bool relative_down(const struct graph *g, const struct strv *current, con
 			return false;
 	} else {
 		if (a->steps >= 0)
-			return too_far(word, a, err);
-		if (!start_from_current(g, current, lineage, false, word, &node, err))
+			return too_far(q, err);
+		if (!start_from_current(q, lineage, false, &node, err))
 			return false;
 		if (!node)
-			return too_far(word, a, err);
+			return too_far(q, err);
 		if (!lineage)
 			lineage = node; /* only what leads to the revision counted from */
 	}
 	if (!walk(g, &node, a->steps, lineage, &left, err))
 		return false;
 	if (left)
-		return too_far(word, a, err);
+		return too_far(q, err);
 	*branch = lineage;
 	*target = node;
 	return true;
@@ -405,11 +419,12 @@ bool address_down(const struct graph *g, const struct strv *current, const char 
                   struct node **target, struct err *err)
 {
 	cleanup_address struct address a = parse_address(word);
+	const struct question q = { .g = g, .current = current, .word = word, .a = &a };
 
 	if (!*word)
 		return err_set(err, ERR_USAGE, "an empty target");
 	if (a.relative)
-		return relative_down(g, current, word, &a, branch, target, err);
+		return relative_down(&q, branch, target, err);
 	if (!find_branch(g, a.label, branch, err))
 		return false;
 	/* LABEL@head is the branch's; LABEL@REV only says which way down from REV. */
@@ -419,21 +434,15 @@ bool address_down(const struct graph *g, const struct strv *current, const char 
 
 /* ------------------------------------------------------------------ show, edit, history */
 
-static bool find_current(const struct graph *g, const struct strv *current, struct nodes *out,
-                         struct err *err)
-{
-	return graph_nodes_of(g, current, out, err);
-}
-
 bool graph_find(const struct graph *g, const struct strv *current, const char *word,
                 const struct revision **out, struct err *err)
 {
 	cleanup_nodes struct nodes found = { .v = NULL };
 	cleanup_address struct address a = parse_address(word);
-	struct node *branch, *node;
+	struct node *branch = NULL, *node = NULL;
 
 	if (strcmp(word, "current") == 0) {
-		if (!find_current(g, current, &found, err))
+		if (!graph_nodes_of(g, current, &found, err))
 			return false;
 	} else if (a.relative && !a.symbol && a.steps < 0) {
 		if (!address_down(g, current, word, &branch, &node, err))
@@ -456,12 +465,12 @@ static bool lower_end(const struct graph *g, const struct strv *current, const c
                       const struct nodes *upper, struct nodes *out, struct err *err)
 {
 	cleanup_strv struct strv tops = STRV_INIT;
-	struct node *branch, *node;
+	struct node *branch = NULL, *node = NULL;
 
 	if (!*word)
 		return true;
 	if (strcmp(word, "current") == 0)
-		return find_current(g, current, out, err);
+		return graph_nodes_of(g, current, out, err);
 	cleanup_address struct address a = parse_address(word);
 	if (!a.relative || a.symbol)
 		return address_up(g, current, word, out, err);
@@ -484,7 +493,7 @@ static bool upper_end(const struct graph *g, const struct strv *current, const c
 	if (!*word)
 		return find_symbol(g, NULL, "heads", out, err);
 	if (strcmp(word, "current") == 0)
-		return find_current(g, current, out, err);
+		return graph_nodes_of(g, current, out, err);
 	if (a.relative && !a.symbol) { /* +N counts from the lower end */
 		if (!lower_end(g, current, lower, out, &bottom, err))
 			return false;

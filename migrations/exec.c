@@ -384,6 +384,7 @@ static void release(struct unit *u)
 	free(u->verifies);
 }
 
+/* NOLINTNEXTLINE(readability-function-size): the public signature has seven parameters */
 bool exec_unit(struct db *db, struct ledger *l, const struct step *steps, size_t n,
                const struct exec_settings *settings, struct exec_report *report, struct err *err)
 {

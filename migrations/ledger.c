@@ -24,7 +24,7 @@ static const char locate_sql[] =
 static const char exists_sql[] =
 	"SELECT EXISTS (SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n"
 	" ON n.oid OPERATOR(pg_catalog.=) c.relnamespace WHERE n.nspname OPERATOR(pg_catalog.=) "
-        "$1::pg_catalog.name"
+	"$1::pg_catalog.name"
 	" AND c.relname OPERATOR(pg_catalog.=) $2::pg_catalog.name)";
 
 static bool is_true(const struct rows *rows, size_t column)

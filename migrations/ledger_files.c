@@ -102,10 +102,11 @@ static bool add_diff(const struct ledger *l, struct db *db, const struct history
 	return true;
 }
 
-static bool compare_all(const struct ledger *l, struct db *db, const struct graph *g,
-                        const struct history_row *const *rows, struct strv *changed, struct buf *diff,
-                        struct err *err)
+static bool compare_all(const struct ledger *l, struct db *db, const struct graph *g, struct strv *changed,
+                        struct buf *diff, struct err *err)
 {
+	cleanup_free const struct history_row **rows = applied_rows(l, g);
+
 	for (size_t i = 0; i < g->nodes.n; i++) {
 		const struct revision *rev = &g->nodes.v[i]->rev;
 		char now[SHA256_HEX];
@@ -125,11 +126,8 @@ bool ledger_check_files(const struct ledger *l, struct db *db, const struct grap
                         struct err *err)
 {
 	cleanup_strv struct strv changed = STRV_INIT;
-	const struct history_row **rows = applied_rows(l, g);
-	bool ok = compare_all(l, db, g, rows, &changed, diff, err);
 
-	free(rows);
-	if (!ok)
+	if (!compare_all(l, db, g, &changed, diff, err))
 		return false;
 	if (!changed.n)
 		return true;

@@ -66,6 +66,7 @@ static void stamp_rows(struct buf *sql, struct chain *chain, const struct ledger
 	history_insert_sql(sql, chain, &entry);
 }
 
+/* NOLINTNEXTLINE(readability-function-size): the public signature has seven parameters */
 bool ledger_stamp(struct ledger *l, struct db *db, const struct graph *g, const struct strv *heads,
                   bool purge, const struct actor *actor, struct err *err)
 {
@@ -113,6 +114,7 @@ bool ledger_repair(struct ledger *l, struct db *db, const struct revision *rev, 
 	return ledger_read(l, db, err);
 }
 
+/* NOLINTNEXTLINE(readability-function-size): the public signature has seven parameters */
 bool ledger_note(struct ledger *l, struct db *db, const struct actor *actor, const char *revision,
                  const char *outcome, const char *reason, struct err *err)
 {

@@ -103,9 +103,7 @@ static void track_body(struct state *s, const char *at, size_t len)
 
 	if (!routine || s->parens)
 		return;
-	if (same_word(at, len, "begin"))
-		s->begins++;
-	else if (same_word(at, len, "case") && s->begins)
+	if (same_word(at, len, "begin") || (s->begins && same_word(at, len, "case")))
 		s->begins++;
 	else if (same_word(at, len, "end") && s->begins)
 		s->begins--;

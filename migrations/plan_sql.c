@@ -12,7 +12,7 @@
 /* The table's own name out of a quoted and qualified one. */
 static char *bare_name(const char *qualified)
 {
-	size_t end = strlen(qualified), start = end;
+	size_t end = strlen(qualified), start;
 	cleanup_buf struct buf name = BUF_INIT(BUF_TEXT_MAX);
 
 	if (!end || qualified[end - 1] != '"') {

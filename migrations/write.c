@@ -122,12 +122,14 @@ static bool expand(const char *template, const struct filling f[N_FILL], struct 
 
 /* ------------------------------------------------------------------ names */
 
+static bool is_plain(char c) { return isalnum((unsigned char)c); }
+
 static char *slug_of(const char *message)
 {
 	cleanup_buf struct buf b = BUF_INIT(BUF_TEXT_MAX);
 
 	for (const char *p = message; *p && b.len < SLUG_MAX; p++) {
-		if (isalnum((unsigned char)*p))
+		if (is_plain(*p))
 			buf_char(&b, (char)tolower((unsigned char)*p));
 		else if (b.len && b.data[b.len - 1] != '_')
 			buf_char(&b, '_');

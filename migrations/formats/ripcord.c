@@ -482,7 +482,7 @@ static bool read_rest(int fd, const char *path, struct buf *b, struct err *err)
 {
 	for (;;) {
 		char chunk[READ_AT_ONCE];
-		size_t got;
+		size_t got = 0;
 
 		if (!read_some(fd, path, chunk, sizeof(chunk), &got, err))
 			return false;
