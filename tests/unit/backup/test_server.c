@@ -86,6 +86,7 @@ static const char schema[] =
 	"CREATE TABLE filler AS SELECT i, sha512(i::text::bytea) || sha512((-i)::text::bytea) AS noise"
 	"  FROM generate_series(1, 60000) i;"
 	"CREATE MATERIALIZED VIEW mv AS SELECT * FROM plain;"
+	"CREATE SUBSCRIPTION sub CONNECTION 'host=nowhere' PUBLICATION p WITH (connect = false);"
 	"SELECT lo_from_bytea(4711, 'a large object'), lo_create(4712)";
 
 static struct conninfo *new_database(const char *name)
@@ -250,6 +251,11 @@ static void taken_listed_read_and_restored(void **state)
 	struct restore_request restore = { .target = copy, .bin_dir = bin_dir, .private_dir = work };
 	must(backup_restore(&stores, m, &restore, &err));
 	assert_int_equal(number(copy, "SELECT count(*) FROM filler"), 60000);
+	assert_int_equal(number(copy,
+	                        "SELECT count(*) FROM pg_subscription s JOIN pg_database d ON d.oid = subdbid"
+	                        " WHERE datname = current_database()"),
+	                 0);
+	assert_int_equal(number(copy, "SELECT count(*) FROM pg_subscription"), 1); /* the source's */
 	assert_int_equal(
 		number(copy, "SELECT count(*) FROM plain WHERE t LIKE E'line\\nbreak\\\\\\\\.\\ttab %'"),
 		20000);

@@ -235,6 +235,7 @@ static void every_flipped_bit_is_seen(void **state)
 		assert_false(read_from(1, manifest, sum, &err));
 		assert_int_equal(err.code, ERR_CORRUPT);
 		assert_true(strstr(err.msg, ".zst") || strstr(err.msg, BACKUP_OBJECT));
+		assert_null(strstr(err.msg, "zstd")); /* the digest speaks before a decoder sees the bytes */
 		object.data[at] ^= (char)(1 << (n % 8));
 	}
 	assert_true(n >= 200);
@@ -332,6 +333,24 @@ static void hostile_members_are_refused(void **state)
 	is_corrupt(manifest, "settings.json.zst");
 	put_hostile("settings.json.zst", AE_IFIFO, NULL);
 	is_corrupt(manifest, "not a plain file");
+}
+
+/* The first header with another size (POSIX ustar: octal digits at byte 124, checksum at 148), for a member
+ * that would fill the memory. */
+static void a_size_is_not_believed(void **state)
+{
+	cleanup_buf struct buf b = BUF_INIT(OBJECT_LIMIT);
+	unsigned sum = 0;
+
+	(void)state;
+	buf_add(&b, object.data, object.len);
+	memcpy(b.data + 124, "77777777777", 11);
+	memset(b.data + 148, ' ', 8);
+	for (size_t i = 0; i < 512; i++)
+		sum += (unsigned char)b.data[i];
+	snprintf(b.data + 148, 8, "%06o", sum);
+	put_in(0, BACKUP_OBJECT, b.data, b.len);
+	is_corrupt(manifest, "it has 8589934591 bytes, and the manifest says");
 }
 
 /* A manifest that someone wrote anew, with a digest that fits, still cannot name what it likes. */
@@ -511,6 +530,27 @@ static void a_manifest_of_another_folder_is_not_listed(void **state)
 	assert_int_equal(l.warnings.n, 1);
 }
 
+static void stores_must_agree(void **state)
+{
+	cleanup_backup_list struct backup_list l = { .v = NULL };
+	json_t *j = manifest_object(&object);
+	struct manifest *forged;
+	struct err err = ERR_INIT;
+
+	(void)state;
+	json_put(j, "engine", json_str("another"));
+	assert_true(manifest_seal(j, &forged, &err));
+	cleanup_free char *text = manifest_text(forged);
+	manifest_free(forged);
+	put_in(1, MANIFEST_OBJECT, text, strlen(text));
+	list(&l);
+	assert_int_equal(l.n, 1);
+	assert_string_equal(manifest_str(l.v[0].manifest, "engine"), "dump");
+	assert_int_equal(manifest_stores(l.v[0].manifest)->n, 1);
+	assert_int_equal(l.warnings.n, 1);
+	assert_non_null(strstr(l.warnings.v[0], "store second"));
+}
+
 static void marks_change_and_the_manifest_does_not(void **state)
 {
 	cleanup_backup_list struct backup_list l = { .v = NULL };
@@ -550,6 +590,7 @@ int main(void)
 		T(members_must_be_the_manifests),
 		T(bytes_behind_the_end_are_seen),
 		T(hostile_members_are_refused),
+		T(a_size_is_not_believed),
 		T(a_forged_manifest_is_refused),
 		T(every_changed_manifest_is_seen),
 		T(a_newer_format_is_named),
@@ -558,6 +599,7 @@ int main(void)
 		T(small_members_are_read_alone),
 		T(the_list_shows_what_is_whole),
 		T(a_manifest_of_another_folder_is_not_listed),
+		T(stores_must_agree),
 		T(marks_change_and_the_manifest_does_not),
 	};
 	return cmocka_run_group_tests(tests, group_setup, group_teardown);
