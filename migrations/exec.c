@@ -187,40 +187,20 @@ bool finish_step(struct unit *u, size_t i, bool begin, struct err *err)
 
 /* ------------------------------------------------------------------ message 3: COMMIT */
 
-/* COMMIT or ROLLBACK, and what leaves the session as a unit finds it.  Message 2 has put the settings back
- * already, and what it put back is committed with it: only ROLLBACK brings a section's settings again. */
-static char *end_sql(const struct unit *u, const char *end, const char *reset)
-{
-	const struct probe *probe = u->settings->probe;
-	bool after = probe && probe->after;
-
-	return mem_fmt("%s;\n%s%s%s", end, reset, after ? probe->after : "", after ? ";\n" : "");
-}
-
-static bool note_tag(void *ctx, size_t index, const char *tag, const struct rows *rows, struct err *err)
-{
-	(void)rows;
-	(void)err;
-	if (index == 0)
-		snprintf(ctx, sizeof(((struct exec_report *)NULL)->xid), "%s", tag);
-	return true;
-}
-
+/* Message 2 has put the session's settings back already, and what it put back is committed with it. */
 bool commit_unit(struct unit *u, struct err *err)
 {
-	char tag[sizeof(u->report->xid)] = "";
-	char *sql = end_sql(u, "COMMIT", "");
-	bool ok = db_script(u->db, sql, note_tag, tag, err);
+	bool ok = db_run(u->db, "COMMIT", err);
+	const char *tag = db_tag(u->db);
 
-	free(sql);
 	u->report->phase = "commit";
-	if (strcmp(tag, "COMMIT") == 0) { /* whatever became of what came after it */
-		ledger_advance(u->ledger, &u->chain, &u->steps[u->n - 1].heads_after);
-		return true;
-	}
 	if (!ok) {
 		u->report->commit_unknown = db_is_lost(u->db);
 		return false;
+	}
+	if (strcmp(tag, "COMMIT") == 0) {
+		ledger_advance(u->ledger, &u->chain, &u->steps[u->n - 1].heads_after);
+		return true;
 	}
 	err_set(err, ERR_DB, "COMMIT was answered with %s: the transaction was rolled back",
 	        *tag ? tag : "nothing");
@@ -263,7 +243,7 @@ void roll_back(struct unit *u, const struct err *why)
 	if (u->has_savepoint && (status == 'T' || status == 'E') && !u->report->left_partial)
 		ask_aborted(u);
 	u->has_savepoint = false;
-	sql = end_sql(u, "ROLLBACK", reset_sql);
+	sql = mem_fmt("ROLLBACK;\n%s", reset_sql);
 	(void)!db_run(u->db, sql, &ignored);
 	free(sql);
 }

@@ -194,8 +194,6 @@ struct probe {
 	const char *at_begin, *at_end; /* one SELECT each, or NULL */
 	/* As at_end, asked after ROLLBACK TO and before ROLLBACK when a unit failed: aborted work counts, too. */
 	const char *at_abort;
-	/* One SELECT in the same message as COMMIT or ROLLBACK, behind it; its answer is dropped.  Or NULL. */
-	const char *after;
 	/* false: the transaction is rolled back and err returned */
 	bool (*answered)(void *ctx, enum probe_point at, const struct rows *rows, struct err *err);
 	/* The answer to at_abort.  Not called when the session was lost: then nobody knows. */

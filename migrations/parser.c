@@ -56,12 +56,12 @@ bool parser_parse(const char *sql, json_t **tree, struct err *err)
 		parse_task(&task);
 	else if (!parse_on_thread(&task, len, err))
 		return false;
+	const char *text = task.result.parse_tree ? task.result.parse_tree : "";
 	if (task.result.error)
 		ok = err_set(err, ERR_USAGE, "the parser does not know this text: %s",
 		             task.result.error->message);
 	else
-		ok = json_parse(task.result.parse_tree, strlen(task.result.parse_tree), "the parse tree",
-		                tree, err) ||
+		ok = json_parse(text, strlen(text), "the parse tree", tree, err) ||
 		     err_recode(err, ERR_USAGE);
 	pg_query_free_parse_result(task.result);
 	return ok;

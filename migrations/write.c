@@ -123,6 +123,7 @@ static bool expand(const char *template, const struct filling f[N_FILL], struct 
 /* ------------------------------------------------------------------ names */
 
 static bool is_plain(char c) { return isalnum((unsigned char)c); }
+static char lower(char c) { return (char)tolower((unsigned char)c); }
 
 static char *slug_of(const char *message)
 {
@@ -130,7 +131,7 @@ static char *slug_of(const char *message)
 
 	for (const char *p = message; *p && b.len < SLUG_MAX; p++) {
 		if (is_plain(*p))
-			buf_char(&b, (char)tolower((unsigned char)*p));
+			buf_char(&b, lower(*p));
 		else if (b.len && b.data[b.len - 1] != '_')
 			buf_char(&b, '_');
 	}

@@ -506,7 +506,6 @@ static void probes_are_asked_at_both_ends(void **state)
 	const struct probe probe = { .at_begin = "SELECT 'first'",
 		                     .at_end = inserted,
 		                     .at_abort = inserted,
-		                     .after = "SELECT pg_stat_force_next_flush()",
 		                     .answered = answered,
 		                     .aborted = aborted,
 		                     .ctx = &a };
