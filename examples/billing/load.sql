@@ -31,4 +31,4 @@ INSERT INTO payment (invoice_id, received_on, amount, method)
 SELECT invoice.id, invoice.due_on, total, (ARRAY['transfer', 'card', 'direct debit'])[1 + invoice.id % 3]
 FROM invoice JOIN invoice_total ON invoice_total.invoice_id = invoice.id
 WHERE invoice.id % 4 = 0;
-ANALYZE;
+ANALYZE customer, contact, invoice, invoice_line, payment;

@@ -118,7 +118,9 @@ bool database_create_like(struct db *db, const char *name, const json_t *facts, 
 		return err_set(err, ERR_REFUSED, "there is a database \"%s\" already", name);
 	buf_sql(&sql, "CREATE DATABASE %I TEMPLATE template0 OWNER %I", name, fact(facts, "owner"));
 	add_locale(&sql, facts);
-	buf_sql(&sql, " TABLESPACE %I", fact(facts, "tablespace"));
+	/* Naming the default one asks for a right on it that a plain owner has not. */
+	if (strcmp(fact(facts, "tablespace"), "pg_default") != 0)
+		buf_sql(&sql, " TABLESPACE %I", fact(facts, "tablespace"));
 	if (!db_run(db, buf_text(&sql), err))
 		return err_wrap(err, "cannot create database \"%s\"", name);
 	/* Nothing but the restore connects to it: an application that finds it by a pattern must not. */
