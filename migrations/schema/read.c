@@ -30,12 +30,13 @@ static const char COMMON[] =
 	"c.relnamespace) ";
 
 /* What changes deparsed text (schema_notes.md B8, each seen to).  pg_temp comes last, so that no temporary
- * table stands before a catalog. */
+ * table stands before a catalog.  A database that knows no encoding holds any bytes: they are wanted as they are. */
 static const char SETTINGS[] =
 	"SET LOCAL search_path = pg_catalog, pg_temp; SET LOCAL quote_all_identifiers = off;"
 	" SET LOCAL DateStyle = 'ISO, YMD'; SET LOCAL IntervalStyle = postgres; SET LOCAL TimeZone = 'UTC';"
 	" SET LOCAL bytea_output = hex; SET LOCAL extra_float_digits = 3; SET LOCAL lc_monetary = 'C';"
-	" SET LOCAL standard_conforming_strings = on; SET LOCAL jit = off";
+	" SET LOCAL standard_conforming_strings = on; SET LOCAL jit = off;"
+	" SELECT set_config('client_encoding', 'SQL_ASCII', true) WHERE getdatabaseencoding() = 'SQL_ASCII'";
 
 static const struct kind_list *const DATABASE_KINDS[] = {
 	&KINDS_RELATIONS,   &KINDS_COLUMNS,
@@ -128,13 +129,15 @@ static bool read_attribute(struct reading *r, struct schema *s, const struct col
                            struct attribute *out)
 {
 	cleanup_free char *form = NULL;
+	const char *kept;
 
 	if (!value || (c->is_bool && value[0] == 'f'))
 		return false;
-	if (c->context[0] != '\0' && normal_form(c->context, value, &form) == NORMAL_UNPARSED)
+	kept = c->is_bool ? "yes" : schema_keep(s, value);
+	if (c->context[0] != '\0' && normal_form(c->context, kept, &form) == NORMAL_UNPARSED)
 		r->unparsed++;
 	*out = (struct attribute){ .name = c->name,
-		                   .value = c->is_bool ? "yes" : schema_keep(s, value),
+		                   .value = kept,
 		                   .form = form ? schema_keep(s, form) : NULL };
 	return true;
 }

@@ -405,6 +405,30 @@ static void test_a_failed_reading(void **state)
 	assert_int_equal(db_tx_status(db), 'I');
 }
 
+/* A database without an encoding holds names that are no UTF-8. */
+static void test_names_of_any_bytes(void **state)
+{
+	cleanup_schema struct schema *before = NULL, *after = NULL;
+	cleanup_db struct db *db = NULL;
+	cleanup_free char *encoding = NULL;
+
+	(void)state;
+	run_in("postgres", "DROP DATABASE IF EXISTS ascii; CREATE DATABASE ascii TEMPLATE template0 ENCODING "
+	                   "'SQL_ASCII'; "
+	                   "DROP DATABASE IF EXISTS restored; CREATE DATABASE restored TEMPLATE template0 "
+	                   "ENCODING 'SQL_ASCII'");
+	db = open_db("ascii");
+	run(db, "SET client_encoding = 'SQL_ASCII'; CREATE TABLE \"t\xe4g\" (a varchar CHECK (a IN ('\xe4', "
+	        "'\xff'))); "
+	        "COMMENT ON TABLE \"t\xe4g\" IS '\xfe'; RESET client_encoding");
+	before = read_from(db);
+	encoding = value(db, "SHOW client_encoding");
+	assert_string_equal(encoding, "UTF8");
+	dump_and_restore("ascii", "restored", "postgres");
+	after = read_db("restored");
+	assert_same(before, after, "SQL_ASCII");
+}
+
 /* Letters of catalogs that a newer server may have. */
 static void test_the_unknown_is_named(void **state)
 {
@@ -526,6 +550,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_settings_of_the_session),
 		cmocka_unit_test(test_an_imported_snapshot),
 		cmocka_unit_test(test_a_failed_reading),
+		cmocka_unit_test(test_names_of_any_bytes),
 		cmocka_unit_test(test_the_unknown_is_named),
 		cmocka_unit_test(test_secrets_and_json),
 		cmocka_unit_test(test_roles),
