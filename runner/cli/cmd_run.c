@@ -51,6 +51,7 @@ static const struct opt downgrade_options[] = {
 };
 static const struct opt guard_options[] = {
 	{ "down", 0, OPT_TEXT, "CMD", "takes the command back; given to /bin/sh -c", FIELD(down) },
+	{ "yes", 0, OPT_FLAG, NULL, "taken as by the others: guard never asks", FIELD(yes) },
 	BACKUP_OPTIONS,
 	WAIT_OPTION,
 	WRITES_OPTION,
@@ -98,19 +99,13 @@ static bool heads_of(const struct graph *g, const char *word, struct strv *out, 
 /* Where the database is, for a --sql without FROM. */
 static bool heads_now(struct app *app, struct strv *out, struct err *err)
 {
-	cleanup_conninfo struct conninfo *database = NULL;
 	cleanup_db struct db *db = NULL;
 	cleanup_ledger struct ledger *ledger = NULL;
-	bool ok;
 
-	if (!config_database(app->config, &database, err))
-		return err_hint(err, "FROM:TO needs no database");
-	app->database = database;
-	ok = app_ledger(app, &db, &ledger, err);
-	app->database = NULL;
-	if (ok)
-		strv_add_all(out, ledger_heads(ledger));
-	return ok;
+	if (!app_ledger(app, &db, &ledger, err))
+		return err->code == ERR_USAGE ? err_hint(err, "FROM:TO needs no database") : false;
+	strv_add_all(out, ledger_heads(ledger));
+	return true;
 }
 
 static char *version_table(const struct config *c)
@@ -154,15 +149,16 @@ static bool check_waiver(const struct run_options *o, struct err *err)
 	return true;
 }
 
-static bool set_writes(const char *word, struct config *config, struct err *err)
+static bool find_writes(const char *word, const enum writes_mode **out, struct err *err)
 {
 	static const enum writes_mode modes[] = { WRITES_DETECT, WRITES_FENCE, WRITES_ACCEPT_LOSS };
 
+	*out = NULL;
 	if (!word)
 		return true;
 	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
 		if (strcmp(word, writes_name(modes[i])) == 0) {
-			config->writes = modes[i];
+			*out = &modes[i];
 			return true;
 		}
 	}
@@ -173,18 +169,17 @@ static bool set_writes(const char *word, struct config *config, struct err *err)
 static bool guarded(struct app *app, struct guard_request *request, struct err *err)
 {
 	const struct run_options *o = app->options;
-	struct config config = *app->config; /* borrows; only the mode is its own */
 	struct run_report report = { .outcome = OUTCOME_UNCHANGED };
 
-	if (!check_waiver(o, err) || !set_writes(o->writes, &config, err))
+	if (!check_waiver(o, err) || !find_writes(o->writes, &request->writes, err))
 		return false;
 	request->no_backup_reason = o->no_backup ? o->reason : NULL;
-	request->yes = o->yes;
+	request->yes = request->yes || o->yes;
 	request->wait = o->wait;
 	request->plan_only = o->plan;
 	request->plan_out =
 		o->plan && !app->globals->json ? app->out : NULL; /* then the plan is the result */
-	guard_run(&config, request, &report);
+	guard_run(app->config, request, &report);
 	return print_report(app, &report, o->plan);
 }
 
@@ -214,9 +209,13 @@ static bool run_downgrade(struct app *app, struct err *err)
 static bool run_guard(struct app *app, struct err *err)
 {
 	const struct run_options *o = app->options;
-	struct guard_request request = { .verb = GUARD_COMMAND,
-		                         .command = app->rest,
-		                         .down_command = o->down };
+	/* Not asked: whoever wrote the command out has said what shall be done. */
+	struct guard_request request = {
+		.verb = GUARD_COMMAND,
+		.command = app->rest,
+		.down_command = o->down,
+		.yes = true,
+	};
 
 	return guarded(app, &request, err);
 }
@@ -263,7 +262,8 @@ const struct command command_downgrade = {
 const struct command command_guard = {
 	.name = "guard",
 	.about = "runs another tool's upgrade with a way back",
-	.usage = "[--down CMD] [--no-backup --reason TEXT] [--wait] [--writes MODE] -- COMMAND [ARG...]",
+	.usage = "[--down CMD] [--yes] [--no-backup --reason TEXT] [--wait] [--writes MODE] -- COMMAND "
+		 "[ARG...]",
 	.text = "Takes the lock and a backup, runs the command, and asks the hooks. When one of them fails, "
 		"the down\n"
 		"command is run and its end is compared with the beginning; without one, or when it does not "

@@ -30,6 +30,17 @@ static bool check_sections(const struct run *run, struct err *err)
 	return true;
 }
 
+/* What was applied must still be what the files say; the difference is shown, for the error names only the revision. */
+static bool check_files(const struct run *run, struct err *err)
+{
+	cleanup_buf struct buf diff = BUF_INIT(BUF_TEXT_MAX);
+
+	if (ledger_check_files(run->ledger, run->db, run->graph, &diff, err))
+		return true;
+	fputs(buf_text(&diff), stderr);
+	return false;
+}
+
 static bool read_plan(struct run *run, struct err *err)
 {
 	enum direction direction = run->request->verb == GUARD_DOWNGRADE ? DIRECTION_DOWN : DIRECTION_UP;
@@ -43,7 +54,7 @@ static bool read_plan(struct run *run, struct err *err)
 	plan_free(run->plan);
 	run->plan = NULL;
 	if (!ledger_complete_graph(run->ledger, run->db, run->graph, err) ||
-	    !ledger_check_files(run->ledger, run->db, run->graph, NULL, err) ||
+	    !check_files(run, err) ||
 	    !plan_make(run->graph, heads, run->request->target, direction, &run->plan, err))
 		return false;
 	strv_add_all(&run->report->to, &run->plan->to);
@@ -353,8 +364,9 @@ void guard_run(const struct config *config, const struct guard_request *request,
 	const struct guard_step *failed = NULL;
 
 	run_init(&run, config, request, report);
-	run.fences = config->writes == WRITES_FENCE;
-	run.accept_loss = config->writes == WRITES_ACCEPT_LOSS;
+	run.writes = request->writes ? *request->writes : config->writes;
+	run.fences = run.writes == WRITES_FENCE;
+	run.accept_loss = run.writes == WRITES_ACCEPT_LOSS;
 	if (walk(&run, &failed, &err))
 		report->outcome = outcome_of_success(&run);
 	else

@@ -21,6 +21,7 @@ struct guard_request {
 	const char *const *command;     /* GUARD_COMMAND: argv, NULL-terminated */
 	const char *down_command;       /* --down, given to /bin/sh -c; NULL: none */
 	const char *no_backup_reason;   /* --no-backup --reason TEXT; NULL: a backup is taken */
+	const enum writes_mode *writes; /* --writes MODE; NULL: the configuration's */
 	bool yes;                       /* do not ask */
 	bool wait;                      /* --wait: for the lock */
 	bool plan_only;                 /* --plan: print the plan and the findings, change nothing */

@@ -15,7 +15,11 @@ static const char create_sql[] =
 	" pid integer NOT NULL, started_at timestamptz NOT NULL DEFAULT now(), ended_at timestamptz, outcome text,"
 	" journal jsonb NOT NULL DEFAULT '[]')";
 
-static bool is_open(const struct run *run) { return run->started && run->db && !db_is_lost(run->db) && !run->candidate; }
+/* Not after the count of others' writes: the swap has to find the counters where the count left them. */
+static bool is_open(const struct run *run)
+{
+	return run->started && run->db && !db_is_lost(run->db) && !run->foreign_counted;
+}
 
 /* The ledger's tables and this run's row, in a transaction whose share is known. */
 bool mirror_begin(struct run *run, struct err *err)

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-static const char *writes_words(const struct config *c)
+static const char *writes_words(enum writes_mode writes)
 {
 	static const char *const words[] = {
 		[WRITES_DETECT] = "if others write meanwhile, nothing is taken back by itself (writes = detect)",
@@ -13,7 +13,7 @@ static const char *writes_words(const struct config *c)
 		[WRITES_ACCEPT_LOSS] = "what others write meanwhile is lost by a way back (writes = accept-loss)",
 	};
 
-	return words[c->writes];
+	return words[writes];
 }
 
 static void show_way_back(const struct run *run, FILE *out)
@@ -25,7 +25,7 @@ static void show_way_back(const struct run *run, FILE *out)
 		fprintf(out, ", then downgrade");
 	if (c->on_failure_restore && !run->request->no_backup_reason)
 		fprintf(out, ", then restore into a new database and swap");
-	fprintf(out, "; %s\n", writes_words(c));
+	fprintf(out, "; %s\n", writes_words(run->writes));
 }
 
 static void show_steps(const struct run *run, FILE *out)

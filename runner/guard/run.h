@@ -61,6 +61,7 @@ struct run {
 	bool foreign_counted;
 	struct tuples counted;     /* the database's totals at the count */
 
+	enum writes_mode writes;
 	bool accept_loss;          /* what others wrote may be lost by a way back */
 	bool fences;               /* writes = fence: others are kept out from the backup on */
 	struct fence fence;

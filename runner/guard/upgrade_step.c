@@ -100,11 +100,10 @@ static json_t *unit_data(const struct step *steps, size_t n, const struct run *r
 static bool exec_one_unit(struct run *run, const struct step *steps, size_t n, struct exec_report *report, struct err *err)
 {
 	cleanup_free char *token = mirror_token_sql(run);
-	bool has_counts = db_server_version(run->db) >= 150000;
+	cleanup_free char *share = own_share_sql(run->db, false), *aborted = own_share_sql(run->db, true);
 	const struct probe probe = { .at_begin = token,
-		                     .at_end = own_share_sql,
-		                     .at_abort = own_share_aborted_sql,
-		                     .after = has_counts ? "SELECT pg_catalog.pg_stat_force_next_flush()" : NULL,
+		                     .at_end = share,
+		                     .at_abort = aborted,
 		                     .answered = share_answered,
 		                     .aborted = share_aborted,
 		                     .ctx = run };

@@ -77,11 +77,11 @@ struct own_share {
 
 /*
  * The questions to ask inside a transaction, before it ends: of what it has written so far.
- * Rows: oid, kind, inserted, updated, deleted.  The first looks only at relations that the transaction has
- * locked and at the catalogs (writing takes a lock that is kept to the end, except for the catalogs'); the second
+ * Rows: oid, kind, inserted, updated, deleted.  Before COMMIT it looks only at relations that the transaction has
+ * locked and at the catalogs (writing takes a lock that is kept to the end, except for the catalogs'); `aborted`
  * at everything, for after a ROLLBACK TO, which gives locks back but keeps the counts.
  */
-extern const char own_share_sql[], own_share_aborted_sql[];
+char *own_share_sql(const struct db *db, bool aborted); /* the caller's */
 MUST_CHECK bool own_share_add(struct own_share *own, const struct rows *answer, struct err *err);
 /* A transaction around statements of our own bookkeeping: `ok` says whether they went well; the question is asked,
  * COMMIT checked.  On false the transaction is rolled back. */

@@ -1,20 +1,25 @@
 #include "runner/proof/counters.h"
 
+#include "base/cleanup.h"
 #include "base/mem.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define OWN_SHARE_COLUMNS                                                                                    \
-	"SELECT c.oid::int8, c.relkind, pg_catalog.pg_stat_get_xact_tuples_inserted(c.oid),"                 \
-	" pg_catalog.pg_stat_get_xact_tuples_updated(c.oid), pg_catalog.pg_stat_get_xact_tuples_deleted(c.oid)" \
-	" FROM pg_catalog.pg_class c WHERE NOT c.relisshared AND c.relkind IN ('r', 't', 'm', 'S') AND "
+/* Besides asking, it has the counts flushed as soon as the transaction has ended, since the next one would
+ * count them once more; the function came with PostgreSQL 15. */
+#define FLUSH_AT_END " AND pg_catalog.pg_stat_force_next_flush() IS NOT NULL"
 
-const char own_share_sql[] = OWN_SHARE_COLUMNS
-	"(c.oid < 16384 OR c.oid IN (SELECT l.relation FROM pg_catalog.pg_locks l"
-	" WHERE l.pid = pg_catalog.pg_backend_pid() AND l.locktype = 'relation' AND l.mode <> 'AccessShareLock'))";
-
-const char own_share_aborted_sql[] = OWN_SHARE_COLUMNS "true";
+char *own_share_sql(const struct db *db, bool aborted)
+{
+	return mem_fmt("SELECT c.oid::int8, c.relkind, pg_catalog.pg_stat_get_xact_tuples_inserted(c.oid),"
+	               " pg_catalog.pg_stat_get_xact_tuples_updated(c.oid), pg_catalog.pg_stat_get_xact_tuples_deleted(c.oid)"
+	               " FROM pg_catalog.pg_class c WHERE NOT c.relisshared AND c.relkind IN ('r', 't', 'm', 'S')%s%s",
+	               aborted ? ""
+	                       : " AND (c.oid < 16384 OR c.oid IN (SELECT l.relation FROM pg_catalog.pg_locks l WHERE l.pid ="
+	                         " pg_catalog.pg_backend_pid() AND l.locktype = 'relation' AND l.mode <> 'AccessShareLock'))",
+	               db_server_version(db) >= 150000 ? FLUSH_AT_END : "");
+}
 
 static int compare_oids(const void *a, const void *b)
 {
@@ -111,17 +116,16 @@ void own_share_add_window(struct own_share *own, const struct counters *start, c
 
 bool own_share_begin(struct db *db, struct err *err)
 {
-	/* What an earlier transaction left unflushed would be counted once more. */
-	if (db_server_version(db) >= 150000 && !db_run(db, "SELECT pg_catalog.pg_stat_force_next_flush()", err))
-		return false;
-	return db_run(db, "BEGIN", err);
+	return (db_server_version(db) < 150000 || db_run(db, "SELECT pg_catalog.pg_stat_force_next_flush()", err)) &&
+	       db_run(db, "BEGIN", err);
 }
 
 static bool end_transaction(struct own_share *own, struct db *db, struct err *err)
 {
+	cleanup_free char *question = own_share_sql(db, false);
 	cleanup_rows struct rows *answer = NULL;
 
-	if (!db_query(db, own_share_sql, DB_NO_ARGS, &answer, err) || !own_share_add(own, answer, err) ||
+	if (!db_query(db, question, DB_NO_ARGS, &answer, err) || !own_share_add(own, answer, err) ||
 	    !db_run(db, "COMMIT", err))
 		return false;
 	return strcmp(db_tag(db), "COMMIT") == 0 ||
