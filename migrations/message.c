@@ -177,10 +177,13 @@ static bool take_result(void *ctx, size_t index, const char *tag, const struct r
 
 static const char *phase_of(const struct message *m)
 {
+	const char *section = m->step->direction == DIRECTION_UP ? "upgrade" : "downgrade";
+
 	switch (m->stage) {
-	case STAGE_SECTION: return m->step->direction == DIRECTION_UP ? "upgrade" : "downgrade";
+	case STAGE_SETUP: /* behind the section it is a deferred constraint that fails */
+		return m->after_setup == STAGE_SECTION ? "ledger" : section;
+	case STAGE_SECTION: return section;
 	case STAGE_VERIFY: return "verify";
-	case STAGE_SETUP:
 	case STAGE_LEDGER: return "ledger";
 	}
 	return "ledger";

@@ -354,6 +354,7 @@ static void deferred_constraints_fail_before_the_commit(void **state)
 	         "SELECT true;\n");
 	assert_false(run_each(b, "head", DIRECTION_UP));
 	assert_string_equal(b->err.sqlstate, "23503");
+	assert_string_equal(b->report.phase, "upgrade"); /* not "commit" */
 	assert_value(b->db, "SELECT count(*) FROM alembic_version", "0");
 }
 
