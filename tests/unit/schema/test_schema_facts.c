@@ -96,7 +96,7 @@ static void test_forms_are_compared_not_texts(void **state)
 	assert_false(equal(
 		"{\"format\":1,\"facts\":[{\"kind\":\"k\",\"name\":\"n\",\"attributes\":{\"a\":\"sql:1\"}}]}",
 		"{\"format\":1,\"facts\":[{\"kind\":\"k\",\"name\":\"n\",\"attributes\":{\"a\":[\"x\",\"sql:"
-	        "1\"]}}]}",
+		"1\"]}}]}",
 		SCHEMA_STRICT));
 }
 
@@ -110,7 +110,7 @@ static void test_neighbours_do_not_mix(void **state)
 	assert_false(equal(
 		"{\"format\":1,\"facts\":[{\"kind\":\"k\",\"name\":\"n\",\"attributes\":{\"a\":\"b=c\"}}]}",
 		"{\"format\":1,\"facts\":[{\"kind\":\"k\",\"name\":\"n\",\"attributes\":{\"a\":\"b\",\"c\":"
-	        "\"\"}}]}",
+		"\"\"}}]}",
 		SCHEMA_STRICT));
 	assert_false(equal(HEAD TAIL,
 	                   "{\"format\":1,\"facts\":[{\"kind\":\"k\",\"name\":\"n\",\"attributes\":{}}]}",
