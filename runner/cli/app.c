@@ -13,7 +13,11 @@ struct ledger_names app_ledger_names(const struct config *config)
 
 bool app_connect(const struct app *app, struct db **out, struct err *err)
 {
-	return db_open(app->database, "ripcord", out, err);
+	cleanup_conninfo struct conninfo *own = NULL;
+
+	if (!app->database && !config_database(app->config, &own, err))
+		return false;
+	return db_open(app->database ? app->database : own, "ripcord", out, err);
 }
 
 bool app_graph(const struct app *app, struct graph **out, struct err *err)

@@ -93,7 +93,8 @@ void help_group(FILE *out, const char *group);
 
 /* ---------------------------------------------------------------- what commands share (app.c) */
 
-/* Connects to app->database with application_name "ripcord". */
+/* Connects with application_name "ripcord": to app->database, or, for a command that only sometimes needs one
+ * (history, check, --sql), to where the configuration says. */
 MUST_CHECK bool app_connect(const struct app *app, struct db **out, struct err *err);
 /* graph_load() of the configured folder. */
 MUST_CHECK bool app_graph(const struct app *app, struct graph **out, struct err *err);

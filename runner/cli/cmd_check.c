@@ -63,17 +63,11 @@ static void check_known_heads(struct problems *p, const struct graph *g, const s
 /* A server that cannot be asked is an error of its own (exit 1): only its answers are problems. */
 static bool check_database(struct problems *p, struct app *app, const struct graph *g, struct err *err)
 {
-	cleanup_conninfo struct conninfo *database = NULL;
 	cleanup_db struct db *db = NULL;
 	cleanup_ledger struct ledger *ledger = NULL;
 	struct err why = ERR_INIT;
 
-	if (!config_database(app->config, &database, err))
-		return false;
-	app->database = database;
-	bool ok = app_ledger(app, &db, &ledger, err);
-	app->database = NULL;
-	if (!ok)
+	if (!app_ledger(app, &db, &ledger, err))
 		return false;
 	check_known_heads(p, g, ledger);
 	if (!ledger_check_files(ledger, db, g, NULL, &why)) {

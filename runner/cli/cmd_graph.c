@@ -48,8 +48,9 @@ static json_t *current_json(const struct strv *heads, bool at_head)
 
 static void print_current(const struct app *app, const struct graph *g, const struct strv *heads)
 {
-	const struct revision_marks marks = { .graph = g };
+	struct revision_marks marks = { .graph = g };
 
+	revision_marks_fill(&marks);
 	for (size_t i = 0; i < heads->n; i++) {
 		const struct revision *rev = graph_get(g, heads->v[i]);
 		if (rev)
@@ -58,6 +59,7 @@ static void print_current(const struct app *app, const struct graph *g, const st
 			fprintf(app->out, "%s (no file has it)", heads->v[i]);
 		fputc('\n', app->out);
 	}
+	revision_marks_clear(&marks);
 }
 
 static bool run_current(struct app *app, struct err *err)
@@ -129,34 +131,18 @@ static void applied_clear(struct applied *a)
 static bool read_applied(struct app *app, const struct graph *g, bool must, struct applied *out,
                          struct err *err)
 {
-	cleanup_conninfo struct conninfo *database = NULL;
 	cleanup_db struct db *db = NULL;
 	cleanup_ledger struct ledger *ledger = NULL;
 
 	if (!must && !app->config->url)
 		return true;
-	if (!config_database(app->config, &database, err))
-		return false;
-	app->database = database;
-	bool ok = app_ledger(app, &db, &ledger, err);
-	app->database = NULL;
-	if (!ok)
+	if (!app_ledger(app, &db, &ledger, err))
 		return false;
 	out->known = true;
 	strv_add_all(&out->heads, ledger_heads(ledger));
 	graph_applied(g, &out->heads, &out->all);
 	strv_sort(&out->all);
 	return true;
-}
-
-static int compare_text(const void *key, const void *element)
-{
-	return strcmp(key, *(const char *const *)element);
-}
-
-static bool sorted_has(const struct strv *sorted, const char *text)
-{
-	return sorted->n > 0 && bsearch(text, sorted->v, sorted->n, sizeof(*sorted->v), compare_text);
 }
 
 static json_t *history_json(const struct revision *rev, const struct revision_marks *marks,
@@ -168,7 +154,7 @@ static json_t *history_json(const struct revision *rev, const struct revision_ma
 	json_put(o, "down_revisions", app_json_strings(&rev->parents));
 	json_put(o, "message", json_str(rev->message));
 	json_put(o, "applied",
-	         applied->known ? json_boolean(sorted_has(&applied->all, rev->id)) : json_null());
+	         applied->known ? json_boolean(revision_in_sorted(&applied->all, rev->id)) : json_null());
 	json_put(o, "head", json_boolean(revision_is_head(marks, rev->id)));
 	return o;
 }

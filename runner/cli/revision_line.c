@@ -17,11 +17,14 @@ void revision_marks_fill(struct revision_marks *m)
 
 void revision_marks_clear(struct revision_marks *m) { strv_clear(&m->depended_on); }
 
+bool revision_in_sorted(const struct strv *ids, const char *id)
+{
+	return ids->n > 0 && bsearch(id, ids->v, ids->n, sizeof(*ids->v), compare_text);
+}
+
 static bool is_depended_on(const struct revision_marks *m, const char *id)
 {
-	const struct strv *d = &m->depended_on;
-
-	return d->n > 0 && bsearch(id, d->v, d->n, sizeof(*d->v), compare_text);
+	return revision_in_sorted(&m->depended_on, id);
 }
 
 bool revision_is_head(const struct revision_marks *m, const char *id)

@@ -16,13 +16,15 @@ struct revision_marks {
 	const struct graph *graph;
 	const struct strv *current; /* rows of the version table, to be marked; NULL: not asked for */
 	struct strv depended_on;    /* sorted: heads among them are "effective" no more */
-	bool filled;
 };
 
 void revision_marks_fill(struct revision_marks *m);
 void revision_marks_clear(struct revision_marks *m);
 /* A head that nothing depends on either. */
 bool revision_is_head(const struct revision_marks *m, const char *id);
+
+/* Looks an id up in strv_sort()ed ones: thousands of lines ask it. */
+bool revision_in_sorted(const struct strv *ids, const char *id);
 
 enum line_parts {
 	LINE_PARENTS = 1, /* "1975ea83b712 -> " */
