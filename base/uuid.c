@@ -59,3 +59,10 @@ void uuid7(char out[UUID_TEXT])
 	         (unsigned)(ms & 0xFFFF), (unsigned)(tick % 4096), (unsigned)(r >> 48),
 	         (unsigned long long)(r & 0xFFFFFFFFFFFF));
 }
+
+const char *uuid_short(const char *uuid)
+{
+	size_t len = strlen(uuid);
+
+	return len > 8 ? uuid + len - 8 : uuid;
+}

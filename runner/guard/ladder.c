@@ -113,11 +113,27 @@ static bool may_go_back(struct run *run, struct err *why)
 
 /* ------------------------------------------------------------------ downgrade */
 
+/* The version table and its TOAST, 0 for none.  By OID: the server quotes a name only where it must, sql_fmt always. */
+struct own_tables {
+	int64_t table, toast;
+};
+
+static bool read_own_tables(const struct run *run, struct own_tables *out, struct err *err)
+{
+	const char *name = ledger_table(run->ledger);
+
+	return db_int(run->db, "SELECT coalesce(pg_catalog.to_regclass($1)::oid::int8, 0)", DB_ARGS(name), &out->table, err) &&
+	       db_int(run->db,
+	              "SELECT coalesce((SELECT reltoastrelid::int8 FROM pg_catalog.pg_class"
+	              " WHERE oid = pg_catalog.to_regclass($1)), 0)",
+	              DB_ARGS(name), &out->toast, err);
+}
+
 /* Rows of a table that was there before the run, or of large objects: a downgrade does not bring those back. */
-static bool touched(const struct run *run, const struct relation_counts *ours, const struct relation_counts **was)
+static bool touched(const struct run *run, const struct own_tables *own, const struct relation_counts *ours,
+                    const struct relation_counts **was)
 {
 	enum { PG_LARGEOBJECT = 2613, PG_LARGEOBJECT_METADATA = 2995, FIRST_NORMAL_OID = 16384 };
-	cleanup_free char *own_table = mem_fmt("%s (TOAST)", ledger_table(run->ledger));
 
 	for (size_t i = 0; i < run->before.counters.n_relations; i++) {
 		const struct relation_counts *r = &run->before.counters.relations[i];
@@ -126,8 +142,7 @@ static bool touched(const struct run *run, const struct relation_counts *ours, c
 		*was = r;
 		if (r->oid < FIRST_NORMAL_OID)
 			return r->oid == PG_LARGEOBJECT || r->oid == PG_LARGEOBJECT_METADATA;
-		return strcmp(r->name, ledger_table(run->ledger)) != 0 && strcmp(r->name, own_table) != 0 &&
-		       !text_starts(r->name, "ripcord.");
+		return r->oid != own->table && r->oid != own->toast && !text_starts(r->name, "ripcord.");
 	}
 	return false;
 }
@@ -135,11 +150,15 @@ static bool touched(const struct run *run, const struct relation_counts *ours, c
 /* True when no committed step touched rows that were there; otherwise why says which. */
 static bool rows_untouched(const struct run *run, struct err *why)
 {
+	struct own_tables own;
+
 	if (run->own.unknown)
 		return err_set(why, ERR_REFUSED, "a step of the run is not transactional, so what it touched is not known");
+	if (!read_own_tables(run, &own, why))
+		return false;
 	for (size_t i = 0; i < run->committed.n_relations; i++) {
 		const struct relation_counts *was = NULL, *ours = &run->committed.relations[i];
-		if (touched(run, ours, &was))
+		if (touched(run, &own, ours, &was))
 			return err_set(why, ERR_REFUSED,
 			               "the run wrote to %s, which was there before (%" PRId64 " inserted, %" PRId64 " updated, %" PRId64
 			               " deleted)",
@@ -296,13 +315,13 @@ void run_stuck(struct run *run, const char *why)
 		         (long long)run->fence.before);
 	if (run->candidate)
 		strv_fmt(&r->next, "the backup is restored beside it in database \"%s\"", run->candidate);
-	strv_fmt(&r->next, "ripcord runs show %.8s", run->id);
-	strv_fmt(&r->next, "ripcord recover %.8s --forward    to keep what is there now", run->id);
+	strv_fmt(&r->next, "ripcord runs show %s", uuid_short(run->id));
+	strv_fmt(&r->next, "ripcord recover %s --forward    to keep what is there now", uuid_short(run->id));
 	if (run->config->on_failure_downgrade && !is_command(run))
-		strv_fmt(&r->next, "ripcord recover %.8s --down       to try the downgrades", run->id);
+		strv_fmt(&r->next, "ripcord recover %s --down       to try the downgrades", uuid_short(run->id));
 	if (run->manifest)
-		strv_fmt(&r->next, "ripcord recover %.8s --swap --accept-loss    to go back to the backup, losing what came after it",
-		         run->id);
+		strv_fmt(&r->next, "ripcord recover %s --swap --accept-loss    to go back to the backup, losing what came after it",
+		         uuid_short(run->id));
 }
 
 void run_ladder(struct run *run, const struct err *failure)

@@ -58,7 +58,7 @@ static bool refuse_locked(struct run *run, struct err *err)
 
 bool run_lock(struct run *run, struct err *err)
 {
-	cleanup_free char *application = mem_fmt("ripcord/%.8s/lock %.24s:%d", run->id, run->actor_host, (int)getpid());
+	cleanup_free char *application = mem_fmt("ripcord/%s/lock %.24s:%d", uuid_short(run->id), run->actor_host, (int)getpid());
 	int64_t said = clock_ms() - SAY_EVERY_MS;
 	bool got;
 
@@ -141,5 +141,5 @@ bool run_refuse_unfinished(struct run *run, struct err *err)
 	if (!id)
 		return true;
 	err_set(err, ERR_LOCKED, "run %s on database \"%s\" is unfinished", id, run->database);
-	return err_hint(err, "see `ripcord runs show %.8s`, then `ripcord recover %.8s`", id, id);
+	return err_hint(err, "see `ripcord runs show %s`, then `ripcord recover %s`", uuid_short(id), uuid_short(id));
 }

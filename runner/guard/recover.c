@@ -59,7 +59,7 @@ static void heads_of(const json_t *begin, const char *key, struct strv *out)
 /* Sessions of a client that died go on on the server until they notice. */
 static bool end_backends(struct run *run, struct err *err)
 {
-	cleanup_free char *pattern = mem_fmt("ripcord/%.8s/%%", run->id);
+	cleanup_free char *pattern = mem_fmt("ripcord/%s/%%", uuid_short(run->id));
 	int64_t deadline = clock_ms() + GONE_WITHIN_MS, left;
 
 	do {

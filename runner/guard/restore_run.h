@@ -39,7 +39,7 @@ void quarantine_entries_free(struct quarantine_entry *v, size_t n);
 
 /* Runs known to the state folder, newest first: a JSON array of {run, outcome, started, finished, from, to, backup}. */
 MUST_CHECK bool runs_list(const struct config *config, json_t **out, struct err *err);
-/* The whole id of a run from a unique prefix; the caller's. */
+/* The whole id of a run from a unique beginning, or from the short id that names carry; the caller's. */
 MUST_CHECK bool runs_find(const char *state_dir, const char *prefix, char **out, struct err *err);
 /* One run by id or unique prefix: {run, outcome, steps[{step, seconds, outcome}], ...}. */
 MUST_CHECK bool runs_show(const struct config *config, const char *run, json_t **out, struct err *err);

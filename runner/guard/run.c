@@ -56,7 +56,7 @@ void run_clear(struct run *run)
 	*run = (struct run){ .config = NULL };
 }
 
-char *run_application(const struct run *run, const char *what) { return mem_fmt("ripcord/%.8s/%s", run->id, what); }
+char *run_application(const struct run *run, const char *what) { return mem_fmt("ripcord/%s/%s", uuid_short(run->id), what); }
 
 bool run_connect(struct run *run, struct err *err)
 {

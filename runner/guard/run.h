@@ -79,7 +79,7 @@ MUST_CHECK bool run_open_stores(struct run *run, struct err *err);   /* stores, 
 MUST_CHECK bool run_find_tools(struct run *run, struct err *err);    /* bin_dir */
 struct exec_settings run_exec_settings(const struct run *run);
 struct actor run_actor(const struct run *run);
-/* "ripcord/<run8>/<what>" for application_name. */
+/* "ripcord/<run8>/<what>" for application_name; run8 is uuid_short(). */
 char *run_application(const struct run *run, const char *what);
 /* Our own sessions in the live database, for fences. */
 size_t run_pids(const struct run *run, int64_t pids[4]);

@@ -97,7 +97,7 @@ bool runs_find(const char *state_dir, const char *prefix, char **out, struct err
 	if (!journal_runs(state_dir, &runs, err))
 		return false;
 	for (size_t i = 0; i < runs.n; i++) {
-		if (!text_starts(runs.v[i], prefix))
+		if (!text_starts(runs.v[i], prefix) && strcmp(uuid_short(runs.v[i]), prefix) != 0)
 			continue;
 		if (found)
 			return err_set(err, ERR_USAGE, "several runs begin with %s", prefix);

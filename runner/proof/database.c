@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "base/sql.h"
 #include "base/text.h"
+#include "base/uuid.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -27,7 +28,7 @@ bool database_name(struct db *db, int64_t oid, char **name, struct err *err)
 
 char *database_derived_name(const char *database, const char *kind, const char *run)
 {
-	cleanup_free char *tail = mem_fmt("_%s_%.8s", kind, run);
+	cleanup_free char *tail = mem_fmt("_%s_%s", kind, uuid_short(run));
 	size_t room = NAME_BYTES - strlen(tail);
 
 	return mem_fmt("%.*s%s", (int)text_utf8_cut(database, room), database, tail);
