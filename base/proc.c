@@ -16,6 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#define TICK_MS          2    /* proc.h, on_tick */
 #define POLL_MS          100  /* how long a cancel request may stay unseen */
 #define GRACE_DEFAULT_MS 5000 /* header: between SIGTERM and SIGKILL */
 #define CHUNK            ((size_t)64 * 1024)
@@ -241,8 +242,8 @@ static bool wait_pipes(const struct run *r, struct pollfd p[3], int *ready, stru
 	p[0] = (struct pollfd){ .fd = r->in_w, .events = POLLOUT };
 	p[1] = (struct pollfd){ .fd = r->out_r, .events = POLLIN };
 	p[2] = (struct pollfd){ .fd = r->err_r, .events = POLLIN };
-	bool often = !open || r->ended || r->spec->on_tick;
-	*ready = poll(p, 3, often ? POLL_MS / 10 : POLL_MS);
+	int wait_ms = !open || r->ended ? POLL_MS / 10 : POLL_MS;
+	*ready = poll(p, 3, r->spec->on_tick ? TICK_MS : wait_ms);
 	if (*ready >= 0)
 		return true;
 	*ready = 0;

@@ -28,7 +28,7 @@ struct proc_spec {
 	bool (*on_stdin)(void *ctx, void *data, size_t cap, size_t *got, struct err *err);
 	/* NULL: standard output goes to our standard error. */
 	bool (*on_stdout)(void *ctx, const void *data, size_t len, struct err *err);
-	/* Called at least every 10 ms while the child runs, for who has to watch something beside it.  May be NULL. */
+	/* Called about every 2 ms while the child runs, for who has to watch something beside it.  May be NULL. */
 	bool (*on_tick)(void *ctx, struct err *err);
 	bool show_stderr; /* standard error goes to ours as well as into the tail */
 	bool inherit_stdin; /* the child reads our standard input (guard -- COMMAND) */

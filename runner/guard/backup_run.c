@@ -11,10 +11,12 @@ static const struct guard_request by_hand = { .verb = GUARD_UPGRADE };
 
 static bool open_run(struct run *run, struct err *err)
 {
-	const struct ledger_names names = { .schema = run->config->version_schema, .table = run->config->version_table };
+	const struct ledger_names names = { .schema = run->config->version_schema,
+		                            .table = run->config->version_table };
 
-	return run_connect(run, err) && run_open_stores(run, err) && ledger_open(run->db, &names, &run->ledger, err) &&
-	       run_find_tools(run, err) && run_lock(run, err) && before_read(run, err);
+	return run_connect(run, err) && run_open_stores(run, err) &&
+	       ledger_open(run->db, &names, &run->ledger, err) && run_find_tools(run, err) &&
+	       run_lock(run, err) && before_read(run, err);
 }
 
 /* For the progress bar's end. */
@@ -22,7 +24,8 @@ static bool read_size(struct run *run, struct err *err)
 {
 	struct fact_int *size = &run->facts.database_bytes;
 
-	if (!db_int(run->db, "SELECT pg_catalog.pg_database_size(pg_catalog.current_database())", DB_NO_ARGS, &size->value, err))
+	if (!db_int(run->db, "SELECT pg_catalog.pg_database_size(pg_catalog.current_database())", DB_NO_ARGS,
+	            &size->value, err))
 		return false;
 	size->known = FACT_KNOWN;
 	return true;
@@ -31,8 +34,8 @@ static bool read_size(struct run *run, struct err *err)
 static bool create(struct run *run, struct manifest **out, double *seconds, struct err *err)
 {
 	if (!open_run(run, err) || !run_refuse_unfinished(run, err) || !read_size(run, err) ||
-	    !run_hooks(run, HOOK_BEFORE_BACKUP, NULL, err) || !run_take_backup(run, err) || !run_verify_backup(run, err) ||
-	    !run_hooks(run, HOOK_AFTER_BACKUP, NULL, err))
+	    !run_hooks(run, HOOK_BEFORE_BACKUP, NULL, err) || !run_take_backup(run, err) ||
+	    !run_verify_backup(run, err) || !run_hooks(run, HOOK_AFTER_BACKUP, NULL, err))
 		return false;
 	*seconds = run->report->backup_seconds;
 	*out = run->manifest;
@@ -56,10 +59,12 @@ bool backup_run_create(const struct config *config, struct manifest **out, doubl
 
 static bool verify(struct run *run, const char *id, struct manifest **out, struct err *err)
 {
-	const struct ledger_names names = { .schema = run->config->version_schema, .table = run->config->version_table };
+	const struct ledger_names names = { .schema = run->config->version_schema,
+		                            .table = run->config->version_table };
 
-	if (!run_open_stores(run, err) || !run_find_backup(run, id, err) || !run_connect(run, err) || !run_find_tools(run, err) ||
-	    !ledger_open(run->db, &names, &run->ledger, err) || !before_from_backup(run, err) || !run_verify_backup(run, err))
+	if (!run_open_stores(run, err) || !run_find_backup(run, id, err) || !run_connect(run, err) ||
+	    !run_find_tools(run, err) || !ledger_open(run->db, &names, &run->ledger, err) ||
+	    !before_from_backup(run, err) || !run_verify_backup(run, err))
 		return false;
 	*out = run->manifest;
 	run->manifest = NULL;

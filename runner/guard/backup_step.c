@@ -30,7 +30,6 @@ static void snapshot_close(struct snapshot *s)
 	free(s->lsn);
 	free(s->timeline);
 	free(s->ids);
-	json_decref(s->rows);
 }
 #define cleanup_snapshot __attribute__((cleanup(snapshot_close)))
 
@@ -79,6 +78,14 @@ static json_t *manifest_facts(const struct run *run, const struct snapshot *s)
 	return out;
 }
 
+/* Only when the dump itself could not tell: another scan of every table. */
+static bool count_rows(void *ctx, json_t **rows, struct err *err)
+{
+	struct snapshot *s = ctx;
+
+	return rows_read(s->db, rows, err);
+}
+
 static bool take(struct run *run, struct snapshot *s, struct err *err)
 {
 	cleanup_json json_t *facts = manifest_facts(run, s);
@@ -113,6 +120,8 @@ static bool take(struct run *run, struct snapshot *s, struct err *err)
 		.expected_bytes =
 			run->facts.database_bytes.known == FACT_KNOWN ? run->facts.database_bytes.value : 0,
 		.stores_required = run->config->stores_required,
+		.count_rows = count_rows,
+		.count_rows_ctx = s,
 		.warnings = &warnings,
 	};
 

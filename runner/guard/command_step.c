@@ -23,9 +23,9 @@ enum { PLACES_FOR_COMMAND = 8, GONE_WITHIN_MS = 5000, LOOK_EVERY_MS = 20 };
 
 struct watch {
 	struct run *run;
-	char *application;      /* PGAPPNAME of the command */
-	struct strv command;    /* "pid since" of its sessions */
-	struct strv others;     /* "pid since: application" of all others */
+	char *application;   /* PGAPPNAME of the command */
+	struct strv command; /* "pid since" of its sessions */
+	struct strv others;  /* "pid since: application" of all others */
 };
 
 static void watch_clear(struct watch *w)
@@ -89,11 +89,13 @@ static void judge(struct watch *w, const struct counters *start, const struct co
 	int64_t counted = end->sessions - start->sessions;
 
 	if (w->others.n > 0)
-		snprintf(own->why, sizeof(own->why), "%zu sessions that are not the command's were connected while it ran",
-		         w->others.n);
+		snprintf(own->why, sizeof(own->why),
+		         "%zu sessions that are not the command's were connected while it ran", w->others.n);
 	else if (counted > (int64_t)w->command.n)
-		snprintf(own->why, sizeof(own->why), "the server counted %" PRId64 " new sessions while the command ran, of which %zu"
-		         " are known to be its own", counted, w->command.n);
+		snprintf(own->why, sizeof(own->why),
+		         "the server counted %" PRId64 " new sessions while the command ran, of which %zu"
+		         " are known to be its own",
+		         counted, w->command.n);
 	else {
 		own_share_add_window(own, start, end);
 		own_share_add_window(&w->run->committed, start, end);
@@ -151,7 +153,8 @@ static bool watch_program(struct run *run, const char *const *argv, struct err *
 		return false;
 	int64_t began = clock_ms();
 	bool ok = run_program(&w, argv, err);
-	run_report_step(run->report, argv[0], DIRECTION_UP, ok ? "done" : "failed", (double)(clock_ms() - began) / 1000);
+	run_report_step(run->report, argv[0], DIRECTION_UP, ok ? "done" : "failed",
+	                (double)(clock_ms() - began) / 1000);
 	if (wait_gone(&w, &after) && counters_read(run->db, &end, &after)) {
 		judge(&w, &start, &end);
 		return ok;

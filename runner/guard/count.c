@@ -33,8 +33,8 @@ bool run_fence(struct run *run, const struct db *more, int places, struct err *e
 		pids[n++] = db_pid(more);
 	int slots = (int)n + places;
 	if (run->journal && !journal_write(run->journal, "fence", "begin",
-	                                   json_pack("{s:I, s:I, s:i}", "oid", (json_int_t)run->before.oid, "before", limit,
-	                                             "ours", slots),
+	                                   json_pack("{s:I, s:I, s:i}", "oid", (json_int_t)run->before.oid,
+	                                             "before", limit, "ours", slots),
 	                                   err))
 		return false;
 	return fence_set(&run->fence, run->admin, run->before.oid, slots, pids, n, err);

@@ -53,8 +53,7 @@ static bool read_plan(struct run *run, struct err *err)
 		return true;
 	plan_free(run->plan);
 	run->plan = NULL;
-	if (!ledger_complete_graph(run->ledger, run->db, run->graph, err) ||
-	    !check_files(run, err) ||
+	if (!ledger_complete_graph(run->ledger, run->db, run->graph, err) || !check_files(run, err) ||
 	    !plan_make(run->graph, heads, run->request->target, direction, &run->plan, err))
 		return false;
 	strv_add_all(&run->report->to, &run->plan->to);
@@ -63,16 +62,52 @@ static bool read_plan(struct run *run, struct err *err)
 
 static bool step_plan(struct run *run, struct err *err)
 {
-	const struct ledger_names names = { .schema = run->config->version_schema, .table = run->config->version_table };
+	const struct ledger_names names = { .schema = run->config->version_schema,
+		                            .table = run->config->version_table };
 
 	if (!is_command(run) && !graph_load(run->config->migrations, &run->graph, err))
 		return false;
-	return run_connect(run, err) && ledger_open(run->db, &names, &run->ledger, err) && read_plan(run, err);
+	return run_connect(run, err) && ledger_open(run->db, &names, &run->ledger, err) &&
+	       read_plan(run, err);
 }
 
 /* ------------------------------------------------------------------ gates */
 
 static bool needs_backup(const struct run *run) { return !run->request->no_backup_reason; }
+
+/*
+ * How likely an automatic restore is: rows that others write in a second.  A plan that is only looked at takes a
+ * second to see; a run does not wait for what can only make it more careful, and counts for itself later.
+ */
+static bool watch_others(struct run *run, struct err *err)
+{
+	static const char sql[] =
+		"SELECT tup_inserted + tup_updated + tup_deleted FROM pg_catalog.pg_stat_database"
+		" WHERE datname = pg_catalog.current_database()";
+	enum { LOOK_MS = 1000, GLANCE_MS = 100 };
+	int64_t wait = run->request->plan_only ? LOOK_MS : GLANCE_MS, first, second;
+
+	if (!db_int(run->db, sql, DB_NO_ARGS, &first, err))
+		return false;
+	clock_sleep_ms(wait);
+	if (!db_int(run->db, sql, DB_NO_ARGS, &second, err))
+		return false;
+	run->facts.foreign_writes_per_s = (struct fact_int){ FACT_KNOWN, (second - first) * 1000 / wait };
+	return true;
+}
+
+static bool find_unmodelled(struct run *run, struct err *err)
+{
+	struct schema_options options = { .version_table = ledger_table(run->ledger) };
+	cleanup_schema struct schema *schema = NULL;
+
+	if (!schema_read(run->db, &options, &schema, err))
+		return false;
+	for (size_t i = 0; i < schema_count(schema); i++)
+		if (strcmp(schema_fact(schema, i)->kind, "unmodelled") == 0)
+			strv_add(&run->facts.unmodelled, schema_fact(schema, i)->name);
+	return true;
+}
 
 static void facts_of_plan(struct run *run)
 {
@@ -103,9 +138,11 @@ static bool step_gates(struct run *run, struct err *err)
 
 	if (!preset_load(run->config->preset, &run->preset, err) || !run_open_stores(run, err))
 		return false;
-	if (!facts_gather(run->config, run->db, &run->stores, &run->facts, err) || !run_unfinished(run, &unfinished, err))
+	if (!facts_gather(run->config, run->db, &run->stores, &run->facts, err) || !watch_others(run, err) ||
+	    !find_unmodelled(run, err) || !run_unfinished(run, &unfinished, err))
 		return false;
 	facts_of_plan(run);
+	run->facts.unfinished_run = unfinished;
 	/* Not a gate's finding but exit 8, whatever the others say: see run_refuse_unfinished(). */
 	gates_evaluate(&run->facts, run->preset, &run->findings, &worst);
 	run_show_plan(run, run->request->plan_out ? run->request->plan_out : stderr);
@@ -117,8 +154,11 @@ static bool step_gates(struct run *run, struct err *err)
 
 static bool step_confirm(struct run *run, struct err *err)
 {
-	cleanup_free char *question = mem_fmt("%s database \"%s\"?", is_command(run) ? "run the command on" :
-	                                      run->request->verb == GUARD_UPGRADE ? "upgrade" : "downgrade", run->database);
+	cleanup_free char *question = mem_fmt("%s database \"%s\"?",
+	                                      is_command(run)                       ? "run the command on"
+	                                      : run->request->verb == GUARD_UPGRADE ? "upgrade"
+	                                                                            : "downgrade",
+	                                      run->database);
 
 	return confirm(question, run->request->yes, err);
 }
@@ -127,16 +167,18 @@ static bool step_confirm(struct run *run, struct err *err)
 
 static bool begin_journal(struct run *run, struct err *err)
 {
-	static const char *const verbs[] = { [GUARD_UPGRADE] = "upgrade", [GUARD_DOWNGRADE] = "downgrade",
-		                             [GUARD_COMMAND] = "guard" };
+	static const char *const verbs[] = {
+		[GUARD_UPGRADE] = "upgrade", [GUARD_DOWNGRADE] = "downgrade", [GUARD_COMMAND] = "guard"
+	};
 	json_t *from = json_array(), *to = json_array();
 
 	for (size_t i = 0; i < run->report->from.n; i++)
 		json_push(from, json_str(run->report->from.v[i]));
 	for (size_t i = 0; i < run->report->to.n; i++)
 		json_push(to, json_str(run->report->to.v[i]));
-	json_t *data = json_pack("{s:s, s:s, s:o, s:o, s:s, s:i}", "run", run->id, "verb", verbs[run->request->verb], "from",
-	                         from, "to", to, "host", run->actor_host, "pid", (int)getpid());
+	json_t *data =
+		json_pack("{s:s, s:s, s:o, s:o, s:s, s:i}", "run", run->id, "verb", verbs[run->request->verb],
+	                  "from", from, "to", to, "host", run->actor_host, "pid", (int)getpid());
 	json_put(data, "database", json_str(run->database));
 	json_put(data, "server", json_str(conninfo_label(run->live)));
 	json_put(data, "system_identifier", json_str(run->before.system_identifier));
@@ -164,7 +206,8 @@ static bool step_lock(struct run *run, struct err *err)
 		return false;
 	/* What was shown and agreed to is not what would be done now. */
 	if (!same_heads(&shown, &run->report->from))
-		return err_set(err, ERR_REFUSED, "the database was moved to another revision while this run waited");
+		return err_set(err, ERR_REFUSED,
+		               "the database was moved to another revision while this run waited");
 	snprintf(run->report->run, sizeof(run->report->run), "%s", run->id);
 	return begin_journal(run, err);
 }
@@ -177,7 +220,8 @@ static bool step_backup(struct run *run, struct err *err)
 		log_warn("no backup is taken: %s", run->request->no_backup_reason);
 		return true;
 	}
-	return run_find_tools(run, err) && run_hooks(run, HOOK_BEFORE_BACKUP, NULL, err) && run_take_backup(run, err);
+	return run_find_tools(run, err) && run_hooks(run, HOOK_BEFORE_BACKUP, NULL, err) &&
+	       run_take_backup(run, err);
 }
 
 static bool step_read_back(struct run *run, struct err *err)
@@ -285,10 +329,13 @@ static bool walk(struct run *run, const struct guard_step **failed, struct err *
 		if (step->journaled && !run_journal(run, step->name, "begin", NULL, err))
 			return false;
 		int64_t began = clock_ms();
-		if (!step->run(run, err) || (cancel_requested() && !err_set(err, ERR_CANCELLED, "cancelled by signal %d", cancel_signal())))
+		if (!step->run(run, err) ||
+		    (cancel_requested() &&
+		     !err_set(err, ERR_CANCELLED, "cancelled by signal %d", cancel_signal())))
 			return false;
-		if (step->journaled && !run_journal(run, step->name, "done",
-		                                    json_pack("{s:I}", "ms", (json_int_t)(clock_ms() - began)), err))
+		if (step->journaled &&
+		    !run_journal(run, step->name, "done",
+		                 json_pack("{s:I}", "ms", (json_int_t)(clock_ms() - began)), err))
 			return false;
 		if (i == 0 && nothing_to_do(run))
 			return true;
@@ -315,7 +362,8 @@ static void unpin(struct run *run)
 {
 	struct err ignored = ERR_INIT;
 
-	if (run->manifest && !backup_set_pin(&run->stores, manifest_id(run->manifest), false, run->id, &ignored))
+	if (run->manifest &&
+	    !backup_set_pin(&run->stores, manifest_id(run->manifest), false, run->id, &ignored))
 		log_warn("%s", ignored.msg);
 }
 

@@ -103,7 +103,8 @@ static bool give_text(void *ctx, void *data, size_t cap, size_t *got, struct err
 	return true;
 }
 
-static bool hook_command(struct run *run, const struct hook *hook, const struct revision *revision, struct err *err)
+static bool hook_command(struct run *run, const struct hook *hook, const struct revision *revision,
+                         struct err *err)
 {
 	cleanup_strv struct strv argv = STRV_INIT, env = STRV_INIT;
 	cleanup_json json_t *report = run_report_json(run->report);
@@ -111,7 +112,8 @@ static bool hook_command(struct run *run, const struct hook *hook, const struct 
 	struct stdin_text in = { .text = text, .left = strlen(text) };
 	struct proc_result result;
 
-	if (!command_argv(hook, &argv, err) || !conninfo_passfile(run->live, run->private_dir, &passfile, err))
+	if (!command_argv(hook, &argv, err) ||
+	    !conninfo_passfile(run->live, run->private_dir, &passfile, err))
 		return false;
 	run_child_env(run, hook_phase_name(hook->phase), passfile, &env);
 	strv_setenv(&env, "RIPCORD_REVISION", revision ? revision->id : "");
@@ -139,14 +141,16 @@ static bool judge_sql(void *ctx, size_t index, const char *tag, const struct row
 	if (rows_columns(rows) == 0)
 		return true;
 	if (hook->expect) {
-		const char *is = rows_count(rows) == 1 && rows_columns(rows) == 1 ? rows_get(rows, 0, 0) : NULL;
+		const char *is =
+			rows_count(rows) == 1 && rows_columns(rows) == 1 ? rows_get(rows, 0, 0) : NULL;
 		if (is && strcmp(is, hook->expect) == 0)
 			return true;
-		return err_set(err, ERR_REFUSED, "it answered %s instead of %s", is ? is : "something that is not one value",
-		               hook->expect);
+		return err_set(err, ERR_REFUSED, "it answered %s instead of %s",
+		               is ? is : "something that is not one value", hook->expect);
 	}
 	if (rows_columns(rows) != 1 || !rows_is_bool(rows, 0) || rows_count(rows) == 0)
-		return err_set(err, ERR_REFUSED, "it answered something that is no boolean column with a row");
+		return err_set(err, ERR_REFUSED,
+		               "it answered something that is no boolean column with a row");
 	for (size_t i = 0; i < rows_count(rows); i++) {
 		const char *is = rows_get(rows, i, 0);
 		if (!is || is[0] != 't')
@@ -176,12 +180,14 @@ static bool hook_url(const struct hook *hook, struct err *err)
 
 	if (!http_send(&request, &status, &body, err))
 		return false;
-	return status == hook->status || err_set(err, ERR_REFUSED, "it answered status %d instead of %d", status, hook->status);
+	return status == hook->status ||
+	       err_set(err, ERR_REFUSED, "it answered status %d instead of %d", status, hook->status);
 }
 
 /* ------------------------------------------------------------------ running */
 
-static bool run_one(struct run *run, const struct hook *hook, const struct revision *revision, struct err *err)
+static bool run_one(struct run *run, const struct hook *hook, const struct revision *revision,
+                    struct err *err)
 {
 	if (hook->command)
 		return hook_command(run, hook, revision, err);
@@ -190,7 +196,8 @@ static bool run_one(struct run *run, const struct hook *hook, const struct revis
 	return hook_url(hook, err);
 }
 
-static bool run_hook(struct run *run, const struct hook *hook, const struct revision *revision, struct err *err)
+static bool run_hook(struct run *run, const struct hook *hook, const struct revision *revision,
+                     struct err *err)
 {
 	for (int attempt = 1;; attempt++) {
 		struct err why = ERR_INIT;
@@ -201,7 +208,8 @@ static bool run_hook(struct run *run, const struct hook *hook, const struct revi
 			*err = why;
 			return err_wrap(err, "hook %s (%s)", hook->name, hook_phase_name(hook->phase));
 		}
-		log_info("hook %s failed, attempt %d of %d: %s", hook->name, attempt, hook->attempts, why.msg);
+		log_info("hook %s failed, attempt %d of %d: %s", hook->name, attempt, hook->attempts,
+		         why.msg);
 		clock_sleep_ms(PAUSE_BETWEEN_ATTEMPTS_MS);
 	}
 }
@@ -209,7 +217,8 @@ static bool run_hook(struct run *run, const struct hook *hook, const struct revi
 bool run_hooks(struct run *run, enum hook_phase phase, const struct revision *revision, struct err *err)
 {
 	for (size_t i = 0; i < run->config->n_hooks; i++)
-		if (run->config->hooks[i].phase == phase && !run_hook(run, &run->config->hooks[i], revision, err))
+		if (run->config->hooks[i].phase == phase &&
+		    !run_hook(run, &run->config->hooks[i], revision, err))
 			return false;
 	return true;
 }

@@ -41,7 +41,8 @@ static bool put_sequences_back(struct run *run, struct err *err)
 	if (!counters_read(run->db, &now, err))
 		return false;
 	for (size_t b = 0, n = 0; b < run->before.counters.n_sequences && n < now.n_sequences;) {
-		const struct sequence_value *was = &run->before.counters.sequences[b], *is = &now.sequences[n];
+		const struct sequence_value *was = &run->before.counters.sequences[b],
+					    *is = &now.sequences[n];
 		if (was->oid != is->oid) {
 			was->oid < is->oid ? b++ : n++;
 			continue;
@@ -50,8 +51,9 @@ static bool put_sequences_back(struct run *run, struct err *err)
 		if (!was->value || !is->value || !own_share_has_sequence(&run->own, was->oid) ||
 		    strtoll(is->value, NULL, 10) >= strtoll(was->value, NULL, 10))
 			continue;
-		if (!db_runf(run->db, err, "SELECT pg_catalog.setval(%L::pg_catalog.regclass, %lld, %L)", was->name,
-		             strtoll(was->value, NULL, 10), strstr(was->value, ",t") ? "true" : "false"))
+		if (!db_runf(run->db, err, "SELECT pg_catalog.setval(%L::pg_catalog.regclass, %lld, %L)",
+		             was->name, strtoll(was->value, NULL, 10),
+		             strstr(was->value, ",t") ? "true" : "false"))
 			return err_wrap(err, "cannot put sequence %s back", was->name);
 		log_info("sequence %s was set back by the run and stands at %s again", was->name, was->value);
 	}
@@ -88,19 +90,22 @@ static void say_foreign(const struct run *run, struct err *why)
 	for (size_t i = 0; i < run->foreign.lines.n; i++)
 		buf_fmt(&lines, "%s%s", i ? "; " : "", run->foreign.lines.v[i]);
 	if (!run->foreign.known)
-		err_set(why, ERR_REFUSED, "what others wrote since the backup is not known (%s)%s%.500s", run->foreign.why,
-		        lines.len ? ": " : "", buf_text(&lines));
+		err_set(why, ERR_REFUSED, "what others wrote since the backup is not known (%s)%s%.500s",
+		        run->foreign.why, lines.len ? ": " : "", buf_text(&lines));
 	else
-		err_set(why, ERR_REFUSED, "others wrote since the backup, and a way back would lose it: %.700s",
+		err_set(why, ERR_REFUSED,
+		        "others wrote since the backup, and a way back would lose it: %.700s",
 		        buf_text(&lines));
-	err_hint(why, "writes = fence keeps others out from the backup on; writes = accept-loss goes back all the same");
+	err_hint(why, "writes = fence keeps others out from the backup on; writes = accept-loss goes back "
+	              "all the same");
 }
 
 /* No rung that takes committed work back may take others' work with it. */
 static bool may_go_back(struct run *run, struct err *why)
 {
 	if (!run->before.schema || !run->before.facts) {
-		err_set(why, ERR_REFUSED, "no state was recorded before the run, since the backup was waived");
+		err_set(why, ERR_REFUSED,
+		        "no state was recorded before the run, since the backup was waived");
 		return false;
 	}
 	if (!run->foreign_counted && !run_fence_and_count(run, why))
@@ -122,7 +127,8 @@ static bool read_own_tables(const struct run *run, struct own_tables *out, struc
 {
 	const char *name = ledger_table(run->ledger);
 
-	return db_int(run->db, "SELECT coalesce(pg_catalog.to_regclass($1)::oid::int8, 0)", DB_ARGS(name), &out->table, err) &&
+	return db_int(run->db, "SELECT coalesce(pg_catalog.to_regclass($1)::oid::int8, 0)", DB_ARGS(name),
+	              &out->table, err) &&
 	       db_int(run->db,
 	              "SELECT coalesce((SELECT reltoastrelid::int8 FROM pg_catalog.pg_class"
 	              " WHERE oid = pg_catalog.to_regclass($1)), 0)",
@@ -153,16 +159,18 @@ static bool rows_untouched(const struct run *run, struct err *why)
 	struct own_tables own;
 
 	if (run->own.unknown)
-		return err_set(why, ERR_REFUSED, "a step of the run is not transactional, so what it touched is not known");
+		return err_set(why, ERR_REFUSED,
+		               "a step of the run is not transactional, so what it touched is not known");
 	if (!read_own_tables(run, &own, why))
 		return false;
 	for (size_t i = 0; i < run->committed.n_relations; i++) {
 		const struct relation_counts *was = NULL, *ours = &run->committed.relations[i];
 		if (touched(run, &own, ours, &was))
 			return err_set(why, ERR_REFUSED,
-			               "the run wrote to %s, which was there before (%" PRId64 " inserted, %" PRId64 " updated, %" PRId64
-			               " deleted)",
-			               was->name, ours->rows.inserted, ours->rows.updated, ours->rows.deleted);
+			               "the run wrote to %s, which was there before (%" PRId64
+			               " inserted, %" PRId64 " updated, %" PRId64 " deleted)",
+			               was->name, ours->rows.inserted, ours->rows.updated,
+			               ours->rows.deleted);
 	}
 	return true;
 }
@@ -177,9 +185,10 @@ static bool sequences_are_back(struct run *run, struct err *why)
 		const struct sequence_value *was = &run->before.counters.sequences[b];
 		while (n < now.n_sequences && now.sequences[n].oid < was->oid)
 			n++;
-		if (n == now.n_sequences || now.sequences[n].oid != was->oid || !now.sequences[n].value || !was->value ||
-		    strcmp(now.sequences[n].value, was->value) != 0)
-			return err_set(why, ERR_REFUSED, "sequence %s does not stand where it stood", was->name);
+		if (n == now.n_sequences || now.sequences[n].oid != was->oid || !now.sequences[n].value ||
+		    !was->value || strcmp(now.sequences[n].value, was->value) != 0)
+			return err_set(why, ERR_REFUSED, "sequence %s does not stand where it stood",
+			               was->name);
 	}
 	return true;
 }
@@ -204,7 +213,8 @@ static bool storage_is_back(struct run *run, struct err *why)
 		return false;
 	identity_compare(&run->before.identity, &now, &lost);
 	identity_clear(&now);
-	return lost.n == 0 || err_set(why, ERR_REFUSED, "the rows of %zu tables are stored elsewhere than before, e.g. %.400s",
+	return lost.n == 0 || err_set(why, ERR_REFUSED,
+	                              "the rows of %zu tables are stored elsewhere than before, e.g. %.400s",
 	                              lost.n, lost.v[0]);
 }
 
@@ -237,7 +247,8 @@ static enum climb climb_downgrade(struct run *run, struct err *why)
 	/* What cannot be proven afterwards need not be tried: the rows are gone whatever the schema says. */
 	if (!is_command(run) && !rows_untouched(run, why))
 		return CLIMB_NEXT;
-	if (!run_journal(run, "downgrade", "begin", NULL, why) || !(is_command(run) ? run_down_command(run, why) : go_down(run, why)) ||
+	if (!run_journal(run, "downgrade", "begin", NULL, why) ||
+	    !(is_command(run) ? run_down_command(run, why) : go_down(run, why)) ||
 	    !prove_downgrade(run, why)) {
 		run->foreign_counted = false; /* the downgrade wrote, too: count again before the next rung */
 		return CLIMB_NEXT;
@@ -252,7 +263,9 @@ static enum climb climb_restore(struct run *run, struct err *why)
 	struct err loss = ERR_INIT;
 
 	if (!run->config->on_failure_restore || !run->manifest) {
-		err_set(why, ERR_REFUSED, run->manifest ? "on_failure does not allow a restore" : "there is no backup to restore");
+		err_set(why, ERR_REFUSED,
+		        run->manifest ? "on_failure does not allow a restore"
+		                      : "there is no backup to restore");
 		return CLIMB_STUCK;
 	}
 	bool may = may_go_back(run, &loss);
@@ -269,9 +282,12 @@ static enum climb climb_restore(struct run *run, struct err *why)
 /* ------------------------------------------------------------------ the table and its driver */
 
 static const struct rung rungs[] = {
-	[RUNG_ROLLBACK] = { "rollback", "nothing is committed: PostgreSQL took it back", climb_rollback, OUTCOME_ROLLED_BACK, HOOK_AFTER_ROLLBACK },
-	[RUNG_DOWNGRADE] = { "downgrade", "undo the committed revisions, and prove it", climb_downgrade, OUTCOME_ROLLED_BACK, HOOK_AFTER_ROLLBACK },
-	[RUNG_RESTORE] = { "restore", "bring the backup up beside it, prove it, swap", climb_restore, OUTCOME_RESTORED, HOOK_AFTER_RESTORE },
+	[RUNG_ROLLBACK] = { "rollback", "nothing is committed: PostgreSQL took it back", climb_rollback,
+	                    OUTCOME_ROLLED_BACK, HOOK_AFTER_ROLLBACK },
+	[RUNG_DOWNGRADE] = { "downgrade", "undo the committed revisions, and prove it", climb_downgrade,
+	                     OUTCOME_ROLLED_BACK, HOOK_AFTER_ROLLBACK },
+	[RUNG_RESTORE] = { "restore", "bring the backup up beside it, prove it, swap", climb_restore,
+	                   OUTCOME_RESTORED, HOOK_AFTER_RESTORE },
 };
 
 static void mark_steps(struct run_report *report, const char *outcome)
@@ -311,16 +327,21 @@ void run_stuck(struct run *run, const char *why)
 	if (!closed && !fence_open(&run->fence, run->admin, &ignored))
 		strv_fmt(&r->next, "the fence could not be taken away: %s", ignored.msg);
 	else if (run->fence.oid != 0)
-		strv_fmt(&r->next, "others are still kept out (fence_on_stuck = closed): ALTER DATABASE ... CONNECTION LIMIT %lld",
+		strv_fmt(&r->next,
+		         "others are still kept out (fence_on_stuck = closed): ALTER DATABASE ... CONNECTION "
+		         "LIMIT %lld",
 		         (long long)run->fence.before);
 	if (run->candidate)
 		strv_fmt(&r->next, "the backup is restored beside it in database \"%s\"", run->candidate);
 	strv_fmt(&r->next, "ripcord runs show %s", uuid_short(run->id));
 	strv_fmt(&r->next, "ripcord recover %s --forward    to keep what is there now", uuid_short(run->id));
 	if (run->config->on_failure_downgrade && !is_command(run))
-		strv_fmt(&r->next, "ripcord recover %s --down       to try the downgrades", uuid_short(run->id));
+		strv_fmt(&r->next, "ripcord recover %s --down       to try the downgrades",
+		         uuid_short(run->id));
 	if (run->manifest)
-		strv_fmt(&r->next, "ripcord recover %s --swap --accept-loss    to go back to the backup, losing what came after it",
+		strv_fmt(&r->next,
+		         "ripcord recover %s --swap --accept-loss    to go back to the backup, losing what "
+		         "came after it",
 		         uuid_short(run->id));
 }
 
@@ -347,7 +368,9 @@ void run_rungs(struct run *run, const struct err *failure, size_t first, size_t 
 			log_info("%s: %s", rungs[i].name, reason.msg);
 		}
 		if (!journal_write(run->journal, rungs[i].name,
-		                   result == CLIMB_BACK ? "back" : result == CLIMB_NEXT ? "next" : "stuck",
+		                   result == CLIMB_BACK   ? "back"
+		                   : result == CLIMB_NEXT ? "next"
+		                                          : "stuck",
 		                   json_pack("{s:s}", "why", reason.msg), &journal))
 			log_warn("%s", journal.msg);
 		if (result == CLIMB_BACK) {

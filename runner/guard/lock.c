@@ -22,7 +22,8 @@ static bool try_lock(struct run *run, bool *got, struct err *err)
 {
 	cleanup_free char *answer = NULL;
 
-	if (!db_value(run->lock, "SELECT pg_catalog.pg_try_advisory_lock(" LOCK_KEY ")", DB_ARGS(run->database), &answer, err))
+	if (!db_value(run->lock, "SELECT pg_catalog.pg_try_advisory_lock(" LOCK_KEY ")",
+	              DB_ARGS(run->database), &answer, err))
 		return false;
 	*got = answer[0] == 't';
 	return true;
@@ -35,14 +36,16 @@ static bool describe_holder(struct run *run, char **out, struct err *err)
 
 	if (!db_query(run->lock,
 	              "SELECT a.application_name, a.pid, a.backend_start::text FROM pg_catalog.pg_locks l"
-	              " JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid WHERE l.locktype = 'advisory' AND l.granted"
+	              " JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid WHERE l.locktype = 'advisory' "
+	              "AND l.granted"
 	              " AND l.objsubid = 1 AND l.database = (SELECT oid FROM pg_catalog.pg_database"
 	              "  WHERE datname = pg_catalog.current_database())"
 	              " AND (l.classid::int8 << 32) | l.objid::int8 = " LOCK_KEY,
 	              DB_ARGS(run->database), &r, err))
 		return false;
 	*out = rows_count(r) == 0 ? mem_strdup("a session that has just ended")
-	                          : mem_fmt("%s (backend %s, since %s)", rows_get(r, 0, 0), rows_get(r, 0, 1), rows_get(r, 0, 2));
+	                          : mem_fmt("%s (backend %s, since %s)", rows_get(r, 0, 0), rows_get(r, 0, 1),
+	                                    rows_get(r, 0, 2));
 	return true;
 }
 
@@ -58,13 +61,17 @@ static bool refuse_locked(struct run *run, struct err *err)
 
 bool run_lock(struct run *run, struct err *err)
 {
-	cleanup_free char *application = mem_fmt("ripcord/%s/lock %.24s:%d", uuid_short(run->id), run->actor_host, (int)getpid());
+	cleanup_free char *application =
+		mem_fmt("ripcord/%s/lock %.24s:%d", uuid_short(run->id), run->actor_host, (int)getpid());
 	int64_t said = clock_ms() - SAY_EVERY_MS;
 	bool got;
 
-	if (!run->lock && (!db_open(run->maintenance, application, &run->lock, err) ||
-	                   (db_server_version(run->lock) >= 140000 && !db_run(run->lock, "SET idle_session_timeout = 0", err)) ||
-	                   !db_run(run->lock, "SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0", err)))
+	if (!run->lock &&
+	    (!db_open(run->maintenance, application, &run->lock, err) ||
+	     (db_server_version(run->lock) >= 140000 &&
+	      !db_run(run->lock, "SET idle_session_timeout = 0", err)) ||
+	     !db_run(run->lock, "SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0",
+	             err)))
 		return err_wrap(err, "cannot take the lock");
 	for (int attempt = 0;; attempt++) {
 		if (!try_lock(run, &got, err))
@@ -77,7 +84,8 @@ bool run_lock(struct run *run, struct err *err)
 			cleanup_free char *holder = NULL;
 			if (!describe_holder(run, &holder, err))
 				return false;
-			log_info("waiting for the lock of database \"%s\", held by %s", run->database, holder);
+			log_info("waiting for the lock of database \"%s\", held by %s", run->database,
+			         holder);
 			said = clock_ms();
 		}
 		clock_sleep_ms(POLL_BASE_MS + clock_backoff_ms(attempt, POLL_BASE_MS, POLL_CAP_MS));
@@ -105,7 +113,8 @@ static bool unfinished_in_folder(struct run *run, char **id, struct err *err)
 			continue;
 		/* A state folder may serve several databases; a journal without a first line is of a run that did nothing. */
 		if (!database || strcmp(database, run->database) != 0 ||
-		    (system && run->before.system_identifier && strcmp(system, run->before.system_identifier) != 0))
+		    (system && run->before.system_identifier &&
+		     strcmp(system, run->before.system_identifier) != 0))
 			continue;
 		*id = mem_strdup(runs.v[i]);
 		return true;
@@ -121,8 +130,9 @@ static bool unfinished_in_database(struct run *run, char **id, struct err *err)
 		return false;
 	if (!there)
 		return true;
-	return db_value(run->db, "SELECT (SELECT run::text FROM ripcord.run WHERE ended_at IS NULL AND run <> $1::uuid"
-	                         " ORDER BY started_at DESC LIMIT 1)",
+	return db_value(run->db,
+	                "SELECT (SELECT run::text FROM ripcord.run WHERE ended_at IS NULL AND run <> $1::uuid"
+	                " ORDER BY started_at DESC LIMIT 1)",
 	                DB_ARGS(run->id), id, err);
 }
 
@@ -141,5 +151,6 @@ bool run_refuse_unfinished(struct run *run, struct err *err)
 	if (!id)
 		return true;
 	err_set(err, ERR_LOCKED, "run %s on database \"%s\" is unfinished", id, run->database);
-	return err_hint(err, "see `ripcord runs show %s`, then `ripcord recover %s`", uuid_short(id), uuid_short(id));
+	return err_hint(err, "see `ripcord runs show %s`, then `ripcord recover %s`", uuid_short(id),
+	                uuid_short(id));
 }

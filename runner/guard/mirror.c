@@ -10,10 +10,11 @@
 
 #include <unistd.h>
 
-static const char create_sql[] =
-	"CREATE TABLE IF NOT EXISTS ripcord.run (run uuid PRIMARY KEY, token text NOT NULL, host text NOT NULL,"
-	" pid integer NOT NULL, started_at timestamptz NOT NULL DEFAULT now(), ended_at timestamptz, outcome text,"
-	" journal jsonb NOT NULL DEFAULT '[]')";
+static const char create_sql[] = "CREATE TABLE IF NOT EXISTS ripcord.run (run uuid PRIMARY KEY, token text "
+                                 "NOT NULL, host text NOT NULL,"
+				 " pid integer NOT NULL, started_at timestamptz NOT NULL DEFAULT now(), "
+                                 "ended_at timestamptz, outcome text,"
+				 " journal jsonb NOT NULL DEFAULT '[]')";
 
 /* Not after the count of others' writes: the swap has to find the counters where the count left them. */
 static bool is_open(const struct run *run)
@@ -24,18 +25,21 @@ static bool is_open(const struct run *run)
 /* The ledger's tables and this run's row, in a transaction whose share is known. */
 bool mirror_begin(struct run *run, struct err *err)
 {
-	cleanup_free char *sql = sql_fmt("%s; INSERT INTO ripcord.run (run, token, host, pid)"
-	                                 " VALUES (%L, %L, %L, %d) ON CONFLICT (run) DO UPDATE SET token = excluded.token,"
-	                                 " host = excluded.host, pid = excluded.pid, ended_at = NULL, outcome = NULL",
-	                                 create_sql, run->id, run->token, run->actor_host, (int)getpid());
+	cleanup_free char *sql =
+		sql_fmt("%s; INSERT INTO ripcord.run (run, token, host, pid)"
+	                " VALUES (%L, %L, %L, %d) ON CONFLICT (run) DO UPDATE SET token = excluded.token,"
+	                " host = excluded.host, pid = excluded.pid, ended_at = NULL, outcome = NULL",
+	                create_sql, run->id, run->token, run->actor_host, (int)getpid());
 
 	if (!own_share_begin(run->db, err))
 		return false;
 	/* Another tool's project keeps its own version table. */
-	bool ok = (run->request->verb == GUARD_COMMAND ? db_run(run->db, "CREATE SCHEMA IF NOT EXISTS ripcord", err)
-	                                               : ledger_create(run->ledger, run->db, err)) &&
+	bool ok = (run->request->verb == GUARD_COMMAND
+	                   ? db_run(run->db, "CREATE SCHEMA IF NOT EXISTS ripcord", err)
+	                   : ledger_create(run->ledger, run->db, err)) &&
 	          db_run(run->db, sql, err);
-	return own_share_end(&run->own, run->db, ok, err) || err_wrap(err, "cannot write ripcord's own tables");
+	return own_share_end(&run->own, run->db, ok, err) ||
+	       err_wrap(err, "cannot write ripcord's own tables");
 }
 
 /* The facts of a whole catalog are in the journal's file and in the backup; the mirror keeps what recovery needs to
@@ -68,7 +72,8 @@ bool mirror_end(struct run *run, struct db *db, const char *outcome, struct err 
 	cleanup_rows struct rows *r = NULL;
 
 	return db_query(db,
-	                "UPDATE ripcord.run SET outcome = $1, ended_at = CASE WHEN $1 <> 'stuck' THEN now() END"
+	                "UPDATE ripcord.run SET outcome = $1, ended_at = CASE WHEN $1 <> 'stuck' THEN now() "
+	                "END"
 	                " WHERE run = $2::uuid",
 	                DB_ARGS(outcome, run->id), &r, err) ||
 	       err_wrap(err, "cannot write ripcord.run");

@@ -8,9 +8,11 @@
 static const char *writes_words(enum writes_mode writes)
 {
 	static const char *const words[] = {
-		[WRITES_DETECT] = "if others write meanwhile, nothing is taken back by itself (writes = detect)",
+		[WRITES_DETECT] =
+			"if others write meanwhile, nothing is taken back by itself (writes = detect)",
 		[WRITES_FENCE] = "others are kept out from the backup to the end (writes = fence)",
-		[WRITES_ACCEPT_LOSS] = "what others write meanwhile is lost by a way back (writes = accept-loss)",
+		[WRITES_ACCEPT_LOSS] =
+			"what others write meanwhile is lost by a way back (writes = accept-loss)",
 	};
 
 	return words[writes];
@@ -49,7 +51,8 @@ static void show_steps(const struct run *run, FILE *out)
 
 void run_show_plan(const struct run *run, FILE *out)
 {
-	cleanup_free char *from = strv_join(&run->report->from, ", "), *to = strv_join(&run->report->to, ", ");
+	cleanup_free char *from = strv_join(&run->report->from, ", "),
+			  *to = strv_join(&run->report->to, ", ");
 	char size[TEXT_SHORT];
 
 	fprintf(out, "plan for %s\n", conninfo_label(run->live));
@@ -61,8 +64,9 @@ void run_show_plan(const struct run *run, FILE *out)
 	else
 		fprintf(out, "  backup       %s, verified by %s, database of %s\n", run->config->engine,
 		        verify_name(run->config->verify),
-		        run->facts.database_bytes.known == FACT_KNOWN ? text_size(run->facts.database_bytes.value, size)
-		                                                      : "unknown size");
+		        run->facts.database_bytes.known == FACT_KNOWN
+		                ? text_size(run->facts.database_bytes.value, size)
+		                : "unknown size");
 	show_way_back(run, out);
 }
 

@@ -28,7 +28,8 @@ static char *run_of(const char *comment)
 	static const char before_id[] = "of run ";
 	const char *at = strstr(comment, before_id);
 
-	return at && strlen(at) >= sizeof(before_id) - 1 + 36 ? mem_strndup(at + sizeof(before_id) - 1, 36) : mem_strdup("");
+	return at && strlen(at) >= sizeof(before_id) - 1 + 36 ? mem_strndup(at + sizeof(before_id) - 1, 36)
+	                                                      : mem_strdup("");
 }
 
 bool quarantine_list(const struct config *config, struct quarantine_entry **out, size_t *n, struct err *err)

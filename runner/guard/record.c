@@ -18,9 +18,10 @@ bool before_read(struct run *run, struct err *err)
 	b->facts = NULL;
 	b->roles = NULL;
 	return database_oid(run->admin, run->database, &b->oid, err) &&
-	       db_value(run->admin, "SELECT system_identifier::text FROM pg_catalog.pg_control_system()", DB_NO_ARGS,
-	                &b->system_identifier, err) &&
-	       database_facts(run->admin, run->database, &b->facts, err) && schema_read_roles(run->admin, &b->roles, err);
+	       db_value(run->admin, "SELECT system_identifier::text FROM pg_catalog.pg_control_system()",
+	                DB_NO_ARGS, &b->system_identifier, err) &&
+	       database_facts(run->admin, run->database, &b->facts, err) &&
+	       schema_read_roles(run->admin, &b->roles, err);
 }
 
 json_t *before_to_json(const struct before *b)
@@ -71,9 +72,13 @@ static bool facts_are_back(struct run *run, struct err *err)
 		json_put(now, "connection_limit", json_integer(run->fence.before));
 	const char *key;
 	json_t *was;
-	json_object_foreach(run->before.facts, key, was)
-		if (!json_equal(was, json_object_get(now, key)))
-			return err_set(err, ERR_REFUSED, "the database's %s is not as it was before the run", key);
+	json_object_foreach(
+		run->before.facts, key,
+		was) if (!json_equal(was,
+	                             json_object_get(now, key))) return err_set(err, ERR_REFUSED,
+	                                                                        "the database's %s is not as "
+	                                                                        "it was before the run",
+	                                                                        key);
 	return true;
 }
 
@@ -87,8 +92,9 @@ bool before_is_now(struct run *run, struct err *err)
 		return false;
 	size_t differ = schema_diff(run->before.schema, now, SCHEMA_INSIDE, &diff);
 	if (differ > 0)
-		return err_set(err, ERR_REFUSED, "the schema is not as it was before the run; %zu facts differ:\n%.700s", differ,
-		               buf_text(&diff));
+		return err_set(err, ERR_REFUSED,
+		               "the schema is not as it was before the run; %zu facts differ:\n%.700s",
+		               differ, buf_text(&diff));
 	return facts_are_back(run, err);
 }
 
@@ -105,5 +111,6 @@ bool before_from_backup(struct run *run, struct err *err)
 	       json_parse(facts, facts_len, "settings.json", &b->facts, err) &&
 	       json_parse(schema, schema_len, "schema.json", &schema_facts, err) &&
 	       json_parse(roles, roles_len, "roles.json", &roles_facts, err) &&
-	       schema_from_json(schema_facts, &b->schema, err) && schema_from_json(roles_facts, &b->roles, err);
+	       schema_from_json(schema_facts, &b->schema, err) &&
+	       schema_from_json(roles_facts, &b->roles, err);
 }

@@ -24,11 +24,14 @@ enum { GONE_WITHIN_MS = 10000, LOOK_EVERY_MS = 50 };
 
 static bool open_all(struct run *run, struct err *err)
 {
-	const struct ledger_names names = { .schema = run->config->version_schema, .table = run->config->version_table };
+	const struct ledger_names names = { .schema = run->config->version_schema,
+		                            .table = run->config->version_table };
 
-	return graph_load(run->config->migrations, &run->graph, err) && run_connect(run, err) && run_open_stores(run, err) &&
-	       run_find_tools(run, err) && ledger_open(run->db, &names, &run->ledger, err) &&
-	       ledger_complete_graph(run->ledger, run->db, run->graph, err) && run_lock(run, err) && before_read(run, err);
+	return graph_load(run->config->migrations, &run->graph, err) && run_connect(run, err) &&
+	       run_open_stores(run, err) && run_find_tools(run, err) &&
+	       ledger_open(run->db, &names, &run->ledger, err) &&
+	       ledger_complete_graph(run->ledger, run->db, run->graph, err) && run_lock(run, err) &&
+	       before_read(run, err);
 }
 
 /* The journal of another machine is not here: then its mirror tells, without the facts that only the file holds. */
@@ -42,7 +45,8 @@ static bool read_lines(struct run *run, const char *id, json_t **lines, struct e
 	if (strv_has(&here, id))
 		return journal_read(run->config->state_dir, id, lines, err) &&
 		       journal_reopen(run->config->state_dir, id, &run->journal, err);
-	return db_value(run->db, "SELECT journal::text FROM ripcord.run WHERE run = $1::uuid", DB_ARGS(id), &text, err) &&
+	return db_value(run->db, "SELECT journal::text FROM ripcord.run WHERE run = $1::uuid", DB_ARGS(id),
+	                &text, err) &&
 	       json_parse(text, strlen(text), "ripcord.run", lines, err) &&
 	       journal_create(run->config->state_dir, id, &run->journal, err);
 }
@@ -52,8 +56,7 @@ static void heads_of(const json_t *begin, const char *key, struct strv *out)
 	const json_t *head;
 	size_t i;
 
-	json_array_foreach(json_object_get(begin, key), i, head)
-		strv_add(out, json_string_value(head));
+	json_array_foreach(json_object_get(begin, key), i, head) strv_add(out, json_string_value(head));
 }
 
 /* Sessions of a client that died go on on the server until they notice. */
@@ -64,7 +67,8 @@ static bool end_backends(struct run *run, struct err *err)
 
 	do {
 		if (!db_int(run->admin,
-		            "SELECT count(pg_catalog.pg_terminate_backend(pid)) FROM pg_catalog.pg_stat_activity"
+		            "SELECT count(pg_catalog.pg_terminate_backend(pid)) FROM "
+		            "pg_catalog.pg_stat_activity"
 		            " WHERE application_name LIKE $1",
 		            DB_ARGS(pattern), &left, err))
 			return false;
@@ -89,7 +93,8 @@ static bool load_before(struct run *run, const json_t *lines, struct err *err)
 	run->before.oid = json_integer_value(json_object_get(line, "oid"));
 	if (!json_object_get(line, "counters")) {
 		run->own.unknown = true;
-		snprintf(run->own.why, sizeof(run->own.why), "the journal's file, which has the counters, is not here");
+		snprintf(run->own.why, sizeof(run->own.why),
+		         "the journal's file, which has the counters, is not here");
 		return true;
 	}
 	schema_free(run->before.schema);
@@ -114,9 +119,11 @@ static bool load_own(struct run *run, const json_t *lines, struct err *err)
 	bool open = false;
 	const json_t *last = NULL;
 
-	json_array_foreach((json_t *)lines, i, line) {
+	json_array_foreach((json_t *)lines, i, line)
+	{
 		const char *step = text_of(line, "step"), *event = text_of(line, "event");
-		bool unit = strcmp(step, "upgrade") == 0 || (strcmp(step, "downgrade") == 0 && json_object_get(line, "revisions"));
+		bool unit = strcmp(step, "upgrade") == 0 ||
+		            (strcmp(step, "downgrade") == 0 && json_object_get(line, "revisions"));
 		if (!unit && strcmp(step, "change") != 0)
 			continue;
 		if (unit)
@@ -126,14 +133,17 @@ static bool load_own(struct run *run, const json_t *lines, struct err *err)
 	}
 	if (open) {
 		run->own.unknown = true;
-		snprintf(run->own.why, sizeof(run->own.why), "the run was ended inside a transaction, which nobody can ask any more");
+		snprintf(run->own.why, sizeof(run->own.why),
+		         "the run was ended inside a transaction, which nobody can ask any more");
 	}
-	return !last || (own_share_from_json(last, &run->own, err) && own_share_from_json(last, &run->committed, err));
+	return !last ||
+	       (own_share_from_json(last, &run->own, err) && own_share_from_json(last, &run->committed, err));
 }
 
 static void load_fence_and_candidate(struct run *run, const json_t *lines)
 {
-	const json_t *fence = journal_find(lines, "fence", "begin"), *candidate = journal_find(lines, "candidate", "done");
+	const json_t *fence = journal_find(lines, "fence", "begin"),
+		     *candidate = journal_find(lines, "candidate", "done");
 
 	if (fence)
 		run->fence = (struct fence){ .oid = json_integer_value(json_object_get(fence, "oid")),
@@ -173,7 +183,8 @@ static bool was_swapped(struct run *run, bool *swapped, struct err *err)
 /* Steps of the plan from the old heads to the new ones that the ledger says are committed. */
 static bool count_done(struct run *run, struct err *err)
 {
-	cleanup_free char *target = run->report->to.n == 1 ? mem_strdup(run->report->to.v[0]) : mem_strdup("heads");
+	cleanup_free char *target =
+		run->report->to.n == 1 ? mem_strdup(run->report->to.v[0]) : mem_strdup("heads");
 	cleanup_strv struct strv applied = STRV_INIT;
 
 	if (!plan_make(run->graph, &run->report->from, target, DIRECTION_UP, &run->plan, err))
@@ -192,7 +203,8 @@ static void drop_leftovers(struct run *run)
 	struct err ignored = ERR_INIT;
 	int64_t oid = 0;
 
-	if (database_oid(run->admin, scratch, &oid, &ignored) && oid != 0 && !database_drop(run->admin, scratch, &ignored))
+	if (database_oid(run->admin, scratch, &oid, &ignored) && oid != 0 &&
+	    !database_drop(run->admin, scratch, &ignored))
 		log_warn("database \"%s\" is left over: %s", scratch, ignored.msg);
 }
 
@@ -234,9 +246,7 @@ static void go(struct run *run, enum recover_way way, bool changed)
 	struct err none = ERR_INIT, why = ERR_INIT;
 
 	switch (way) {
-	case RECOVER_AUTO:
-		recover_auto(run, changed);
-		return;
+	case RECOVER_AUTO: recover_auto(run, changed); return;
 	case RECOVER_FORWARD:
 		keep(run, is_at(run->ledger, &run->report->from) ? OUTCOME_UNCHANGED : OUTCOME_UPGRADED);
 		return;
@@ -246,9 +256,7 @@ static void go(struct run *run, enum recover_way way, bool changed)
 		else
 			run_rungs(run, &none, RUNG_ROLLBACK, RUNG_DOWNGRADE);
 		return;
-	case RECOVER_SWAP:
-		run_rungs(run, &none, RUNG_RESTORE, RUNG_RESTORE);
-		return;
+	case RECOVER_SWAP: run_rungs(run, &none, RUNG_RESTORE, RUNG_RESTORE); return;
 	}
 }
 
@@ -258,7 +266,8 @@ static void finish(struct run *run)
 	const char *outcome = outcome_name(run->report->outcome);
 
 	if (!journal_write(run->journal, "run", "end",
-	                   json_pack("{s:s, s:o, s:b}", "outcome", outcome, "report", run_report_json(run->report), "recovered", 1),
+	                   json_pack("{s:s, s:o, s:b}", "outcome", outcome, "report",
+	                             run_report_json(run->report), "recovered", 1),
 	                   &err))
 		log_warn("%s", err.msg);
 	err = (struct err)ERR_INIT;
@@ -290,7 +299,8 @@ static bool recover(struct run *run, const char *wanted, enum recover_way way, s
 	heads_of(journal_find(lines, "run", "begin"), "from", &run->report->from);
 	heads_of(journal_find(lines, "run", "begin"), "to", &run->report->to);
 	bool changed = journal_find(lines, "before", "done") != NULL;
-	if (!end_backends(run, err) || (changed && !load_before(run, lines, err)) || !load_own(run, lines, err))
+	if (!end_backends(run, err) || (changed && !load_before(run, lines, err)) ||
+	    !load_own(run, lines, err))
 		return false;
 	load_fence_and_candidate(run, lines);
 	cancel_hold();

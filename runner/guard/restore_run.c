@@ -23,9 +23,8 @@ static bool has_head(const struct manifest *m, const char *revision)
 	const json_t *head;
 	size_t i;
 
-	json_array_foreach(json_object_get(manifest_json(m), "heads"), i, head)
-		if (text_starts(json_string_value(head), revision))
-			return true;
+	json_array_foreach(json_object_get(manifest_json(m), "heads"), i,
+	                   head) if (text_starts(json_string_value(head), revision)) return true;
 	return false;
 }
 
@@ -40,19 +39,23 @@ static bool find_by_revision(struct run *run, const char *revision, struct err *
 		return false;
 	for (size_t i = 0; i < list.n; i++) {
 		const struct manifest *m = list.v[i].manifest;
-		const char *database = manifest_str(m, "database"), *cluster = manifest_str(m, "system_identifier");
-		if (!database || strcmp(database, conninfo_dbname(run->live)) != 0 || !manifest_is_verified(m) ||
-		    !has_head(m, revision))
+		const char *database = manifest_str(m, "database"),
+			   *cluster = manifest_str(m, "system_identifier");
+		if (!database || strcmp(database, conninfo_dbname(run->live)) != 0 ||
+		    !manifest_is_verified(m) || !has_head(m, revision))
 			continue;
 		if (system && cluster && strcmp(system, cluster) != 0)
-			return err_set(err, ERR_REFUSED, "several clusters have backups at revision %s: choose one with --backup", revision);
+			return err_set(
+				err, ERR_REFUSED,
+				"several clusters have backups at revision %s: choose one with --backup",
+				revision);
 		system = cluster;
 		if (!id)
 			id = mem_strdup(manifest_id(m)); /* newest first */
 	}
 	if (!id)
-		return err_set(err, ERR_BACKUP, "there is no verified backup of \"%s\" at revision %s", conninfo_dbname(run->live),
-		               revision);
+		return err_set(err, ERR_BACKUP, "there is no verified backup of \"%s\" at revision %s",
+		               conninfo_dbname(run->live), revision);
 	return run_find_backup(run, id, err);
 }
 
@@ -68,7 +71,8 @@ static bool connect_maintenance(struct run *run, struct err *err)
 	run->maintenance = conninfo_with(run->live, "dbname", run->config->maintenance_db);
 	run->database = conninfo_dbname(run->live);
 	if (!db_open(run->maintenance, application, &run->admin, err) || !run_open_stores(run, err) ||
-	    !dump_tools_find(db_server_version(run->admin) / 10000, run->config->pg_bindir, &run->bin_dir, err))
+	    !dump_tools_find(db_server_version(run->admin) / 10000, run->config->pg_bindir, &run->bin_dir,
+	                     err))
 		return false;
 	return database_oid(run->admin, run->database, &run->before.oid, err);
 }
@@ -108,7 +112,8 @@ static bool dress(struct run *run, const char *name, struct err *err)
 {
 	cleanup_free char *sql = database_facts_sql(name, run->before.facts);
 
-	return db_run(run->admin, "BEGIN", err) && db_run(run->admin, sql, err) && db_run(run->admin, "COMMIT", err);
+	return db_run(run->admin, "BEGIN", err) && db_run(run->admin, sql, err) &&
+	       db_run(run->admin, "COMMIT", err);
 }
 
 /* ------------------------------------------------------------------ the swap by hand */
@@ -117,7 +122,8 @@ static bool swap(struct run *run, const char *candidate, struct restore_result *
 {
 	cleanup_free char *application = run_application(run, "swap");
 	cleanup_free char *quarantine = database_derived_name(run->database, "quarantine", run->id);
-	cleanup_free char *comment = mem_fmt("ripcord: quarantine of run %s; `ripcord quarantine drop` ends it", run->id);
+	cleanup_free char *comment =
+		mem_fmt("ripcord: quarantine of run %s; `ripcord quarantine drop` ends it", run->id);
 	cleanup_json json_t *facts = NULL;
 	bool unknown;
 
@@ -152,25 +158,33 @@ static bool check_choice(const struct run *run, const struct restore_choice *cho
 	if (choice->as && choice->swap)
 		return err_set(err, ERR_USAGE, "--as and --swap do not go together");
 	if (choice->swap && run->before.oid == 0)
-		return err_set(err, ERR_REFUSED, "there is no database \"%s\" to swap with: use --as", run->database);
+		return err_set(err, ERR_REFUSED, "there is no database \"%s\" to swap with: use --as",
+		               run->database);
 	if (choice->swap && !choice->accept_loss) {
-		err_set(err, ERR_REFUSED, "what was written to \"%s\" since the backup would only be in the quarantine", run->database);
+		err_set(err, ERR_REFUSED,
+		        "what was written to \"%s\" since the backup would only be in the quarantine",
+		        run->database);
 		return err_hint(err, "say --accept-loss when that is meant");
 	}
 	return true;
 }
 
-static bool restore(struct run *run, const struct restore_choice *choice, struct restore_result *out, struct err *err)
+static bool restore(struct run *run, const struct restore_choice *choice, struct restore_result *out,
+                    struct err *err)
 {
 	cleanup_free char *name = NULL;
 	int64_t began = clock_ms();
 
-	if (!connect_maintenance(run, err) || !check_choice(run, choice, err) || (choice->swap && !run_lock(run, err)) ||
-	    !(choice->backup ? run_find_backup(run, choice->backup, err) : find_by_revision(run, choice->to_revision, err)) ||
+	if (!connect_maintenance(run, err) || !check_choice(run, choice, err) ||
+	    (choice->swap && !run_lock(run, err)) ||
+	    !(choice->backup ? run_find_backup(run, choice->backup, err)
+	                     : find_by_revision(run, choice->to_revision, err)) ||
 	    !before_from_backup(run, err))
 		return false;
-	name = choice->as ? mem_strdup(choice->as) : database_derived_name(run->database, "candidate", run->id);
-	if (!build(run, name, err) || (choice->as && !dress(run, name, err)) || (choice->swap && !swap(run, name, out, err)))
+	name = choice->as ? mem_strdup(choice->as)
+	                  : database_derived_name(run->database, "candidate", run->id);
+	if (!build(run, name, err) || (choice->as && !dress(run, name, err)) ||
+	    (choice->swap && !swap(run, name, out, err)))
 		return false;
 	snprintf(out->backup_id, sizeof(out->backup_id), "%s", manifest_id(run->manifest));
 	out->database = mem_strdup(choice->swap ? run->database : name);
@@ -178,7 +192,8 @@ static bool restore(struct run *run, const struct restore_choice *choice, struct
 	return true;
 }
 
-bool restore_run(const struct config *config, const struct restore_choice *choice, struct restore_result *out, struct err *err)
+bool restore_run(const struct config *config, const struct restore_choice *choice, struct restore_result *out,
+                 struct err *err)
 {
 	struct run_report report = { .run = "" };
 	struct run run;

@@ -22,9 +22,12 @@ static bool recreate_roles(struct run *run, struct err *err)
 	if (!roles_recreate(run->admin, run->before.roles, &run->recreated_roles, err))
 		return false;
 	for (size_t i = 0; i < run->recreated_roles.n; i++) {
-		log_warn("role %s, which the run dropped, is there again without login: give it its password back",
+		log_warn("role %s, which the run dropped, is there again without login: give it its password "
+		         "back",
 		         run->recreated_roles.v[i]);
-		strv_fmt(&run->report->next, "role %s was dropped by the run and created again without login: ALTER ROLE %s LOGIN PASSWORD ...",
+		strv_fmt(&run->report->next,
+		         "role %s was dropped by the run and created again without login: ALTER ROLE %s "
+		         "LOGIN PASSWORD ...",
 		         run->recreated_roles.v[i], run->recreated_roles.v[i]);
 	}
 	return true;
@@ -37,22 +40,27 @@ static bool recreate_roles(struct run *run, struct err *err)
 static bool advance_sequences(struct run *run, struct db *candidate, struct err *err)
 {
 	for (size_t i = 0; i < run->own.n_sequences; i++) {
-		cleanup_free char *oid = mem_fmt("%" PRId64, run->own.sequences[i]), *name = NULL, *value = NULL;
+		cleanup_free char *oid = mem_fmt("%" PRId64, run->own.sequences[i]), *name = NULL,
+				  *value = NULL;
 
 		for (size_t k = 0; k < run->before.counters.n_sequences; k++)
 			if (run->before.counters.sequences[k].oid == run->own.sequences[i])
 				name = mem_strdup(run->before.counters.sequences[k].name);
 		if (!name)
 			continue; /* younger than the backup */
-		if (!db_value(run->db, "SELECT pg_catalog.pg_sequence_last_value(c.oid)::text FROM (SELECT (SELECT oid"
-		                       " FROM pg_catalog.pg_class WHERE oid = $1::oid AND relkind = 'S') AS oid) c",
+		if (!db_value(run->db,
+		              "SELECT pg_catalog.pg_sequence_last_value(c.oid)::text FROM (SELECT (SELECT oid"
+		              " FROM pg_catalog.pg_class WHERE oid = $1::oid AND relkind = 'S') AS oid) c",
 		              DB_ARGS(oid), &value, err))
 			return false;
-		if (value && !db_runf(candidate, err,
-		                      "SELECT pg_catalog.setval(s.seqrelid::pg_catalog.regclass, %s) FROM pg_catalog.pg_sequence s"
-		                      " WHERE s.seqrelid = %L::pg_catalog.regclass AND sign(s.seqincrement) *"
-		                      " (%s - coalesce(pg_catalog.pg_sequence_last_value(s.seqrelid), s.seqstart)) > 0",
-		                      value, name, value))
+		if (value &&
+		    !db_runf(
+			    candidate, err,
+			    "SELECT pg_catalog.setval(s.seqrelid::pg_catalog.regclass, %s) FROM "
+		            "pg_catalog.pg_sequence s"
+			    " WHERE s.seqrelid = %L::pg_catalog.regclass AND sign(s.seqincrement) *"
+			    " (%s - coalesce(pg_catalog.pg_sequence_last_value(s.seqrelid), s.seqstart)) > 0",
+			    value, name, value))
 			return err_wrap(err, "cannot advance sequence %s", name);
 	}
 	return true;
@@ -61,14 +69,16 @@ static bool advance_sequences(struct run *run, struct db *candidate, struct err 
 /* The restored database tells of the failed run, and names the end of the quarantine's chain. */
 static bool tell_candidate(struct run *run, struct db *candidate, struct err *err)
 {
-	const struct ledger_names names = { .schema = run->config->version_schema, .table = run->config->version_table };
+	const struct ledger_names names = { .schema = run->config->version_schema,
+		                            .table = run->config->version_table };
 	cleanup_ledger struct ledger *ledger = NULL;
 	struct actor actor = run_actor(run);
 	const char *tip = run->ledger ? ledger_chain_tip(run->ledger) : "";
 	cleanup_free char *quarantine = database_derived_name(run->database, "quarantine", run->id);
-	cleanup_free char *reason = mem_fmt("run %s failed; the database was restored from backup %s; what it had become is"
-	                                    " in database %s, whose history ends with %s",
-	                                    run->id, manifest_id(run->manifest), quarantine, *tip ? tip : "nothing");
+	cleanup_free char *reason =
+		mem_fmt("run %s failed; the database was restored from backup %s; what it had become is"
+	                " in database %s, whose history ends with %s",
+	                run->id, manifest_id(run->manifest), quarantine, *tip ? tip : "nothing");
 	const char *head = run->report->from.n ? run->report->from.v[0] : "";
 
 	/* Another tool's project has no ledger of ours to write to. */
@@ -114,17 +124,18 @@ bool run_build_candidate(struct run *run, struct err *err)
 
 	if (run->candidate)
 		return true;
-	if (!run_journal(run, "candidate", "begin", json_pack("{s:s}", "database", name), err) || !recreate_roles(run, err))
+	if (!run_journal(run, "candidate", "begin", json_pack("{s:s}", "database", name), err) ||
+	    !recreate_roles(run, err))
 		return false;
 	bool ok = candidate_build(&request, err);
 	progress_finish();
 	if (!ok)
 		return false;
 	run->candidate = mem_strdup(name);
-	return finish_candidate(run, err) && run_journal(run, "candidate", "done",
-	                                                 json_pack("{s:s, s:I}", "database", name, "oid",
-	                                                           (json_int_t)run->candidate_oid),
-	                                                 err);
+	return finish_candidate(run, err) &&
+	       run_journal(run, "candidate", "done",
+	                   json_pack("{s:s, s:I}", "database", name, "oid", (json_int_t)run->candidate_oid),
+	                   err);
 }
 
 /* ------------------------------------------------------------------ the swap */
@@ -144,7 +155,9 @@ static bool prove_swapped(struct run *run, struct err *err)
 	size_t differ = schema_diff(run->before.schema, is, SCHEMA_STRICT, &diff) +
 	                roles_compare(run->before.roles, roles, &run->recreated_roles, &diff);
 	return differ == 0 ||
-	       err_set(err, ERR_CORRUPT, "the restored database is in its place, but not all is as before:\n%.700s", buf_text(&diff));
+	       err_set(err, ERR_CORRUPT,
+	               "the restored database is in its place, but not all is as before:\n%.700s",
+	               buf_text(&diff));
 }
 
 /* A backup of an earlier moment than the count has no fence to trust: see run_fence_and_count(). */
@@ -152,7 +165,8 @@ bool run_swap(struct run *run, struct err *err)
 {
 	cleanup_free char *application = run_application(run, "swap");
 	cleanup_free char *name = database_derived_name(run->database, "quarantine", run->id);
-	cleanup_free char *comment = mem_fmt("ripcord: quarantine of run %s; `ripcord quarantine drop` ends it", run->id);
+	cleanup_free char *comment =
+		mem_fmt("ripcord: quarantine of run %s; `ripcord quarantine drop` ends it", run->id);
 	bool unknown;
 	struct swap_request request = {
 		.maintenance = run->maintenance,

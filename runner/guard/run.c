@@ -20,7 +20,8 @@ static void name_actor(struct run *run)
 	snprintf(run->actor_who, sizeof(run->actor_who), "%s", pw ? pw->pw_name : "unknown");
 }
 
-void run_init(struct run *run, const struct config *config, const struct guard_request *request, struct run_report *report)
+void run_init(struct run *run, const struct config *config, const struct guard_request *request,
+              struct run_report *report)
 {
 	*run = (struct run){ .config = config, .request = request, .report = report };
 	uuid7(run->id);
@@ -56,7 +57,10 @@ void run_clear(struct run *run)
 	*run = (struct run){ .config = NULL };
 }
 
-char *run_application(const struct run *run, const char *what) { return mem_fmt("ripcord/%s/%s", uuid_short(run->id), what); }
+char *run_application(const struct run *run, const char *what)
+{
+	return mem_fmt("ripcord/%s/%s", uuid_short(run->id), what);
+}
 
 bool run_connect(struct run *run, struct err *err)
 {
@@ -76,7 +80,8 @@ bool run_connect(struct run *run, struct err *err)
 	       /* What a role's or a database's settings say of time-outs and read-only must not decide a run. */
 	       db_run(run->db,
 	              "SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0;"
-	              " SET default_transaction_read_only = off; SET default_transaction_isolation = 'read committed'",
+	              " SET default_transaction_read_only = off; SET default_transaction_isolation = 'read "
+	              "committed'",
 	              err) &&
 	       db_run(run->admin, "SET statement_timeout = 0; SET default_transaction_read_only = off", err);
 }
@@ -90,13 +95,16 @@ bool run_open_stores(struct run *run, struct err *err)
 
 bool run_find_tools(struct run *run, struct err *err)
 {
-	return run->bin_dir ||
-	       dump_tools_find(db_server_version(run->db) / 10000, run->config->pg_bindir, &run->bin_dir, err);
+	return run->bin_dir || dump_tools_find(db_server_version(run->db) / 10000, run->config->pg_bindir,
+	                                       &run->bin_dir, err);
 }
 
 struct actor run_actor(const struct run *run)
 {
-	return (struct actor){ .run = run->id, .who = run->actor_who, .host = run->actor_host, .tool_version = RIPCORD_VERSION };
+	return (struct actor){ .run = run->id,
+		               .who = run->actor_who,
+		               .host = run->actor_host,
+		               .tool_version = RIPCORD_VERSION };
 }
 
 struct exec_settings run_exec_settings(const struct run *run)

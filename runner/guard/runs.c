@@ -50,7 +50,8 @@ static json_t *steps_of(const json_t *lines)
 	json_t *steps = json_array(), *line;
 	size_t i;
 
-	json_array_foreach((json_t *)lines, i, line) {
+	json_array_foreach((json_t *)lines, i, line)
+	{
 		const char *step = text_of(line, "step"), *event = text_of(line, "event");
 		json_t *entry;
 
@@ -61,8 +62,9 @@ static json_t *steps_of(const json_t *lines)
 		json_put(entry, "outcome", json_str(event));
 		json_put(entry, "at", copy_of(line, "at"));
 		json_put(entry, "seconds",
-		         json_object_get(line, "ms") ? json_real((double)json_integer_value(json_object_get(line, "ms")) / 1000)
-		                                     : json_null());
+		         json_object_get(line, "ms")
+		                 ? json_real((double)json_integer_value(json_object_get(line, "ms")) / 1000)
+		                 : json_null());
 		if (json_object_get(line, "revisions"))
 			json_put(entry, "revisions", copy_of(line, "revisions"));
 		if (*text_of(line, "why"))
@@ -163,9 +165,11 @@ bool runs_accept(const struct config *config, const char *run, json_t **out, str
 		return false;
 	const char *outcome = journal_outcome(lines);
 	if (!outcome || strcmp(outcome, "upgraded") != 0)
-		return err_set(err, ERR_REFUSED, "run %s is %s: only an upgraded run can be accepted", id, outcome ? outcome : "unfinished");
+		return err_set(err, ERR_REFUSED, "run %s is %s: only an upgraded run can be accepted", id,
+		               outcome ? outcome : "unfinished");
 	const char *backup = text_of(journal_find(lines, "before", "done"), "backup");
-	if ((*backup && !unpin(config, backup, id, err)) || !journal_reopen(config->state_dir, id, &journal, err) ||
+	if ((*backup && !unpin(config, backup, id, err)) ||
+	    !journal_reopen(config->state_dir, id, &journal, err) ||
 	    !journal_write(journal, "run", "accepted", NULL, err))
 		return false;
 	*out = summary(id, lines);

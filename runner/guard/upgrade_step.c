@@ -43,22 +43,24 @@ static const char *direction_name(enum direction d) { return d == DIRECTION_UP ?
 /* ------------------------------------------------------------------ transaction=off */
 
 /* Their statements commit one by one, so each is in the journal before and after. */
-static bool before_statement(void *ctx, const struct step *step, size_t index, const char *text, struct err *err)
+static bool before_statement(void *ctx, const struct step *step, size_t index, const char *text,
+                             struct err *err)
 {
 	struct run *run = ctx;
 
 	/* An autocommitted statement cannot be asked what it wrote. */
 	run->own.unknown = true;
 	return run_journal(run, "statement", "begin",
-	                   json_pack("{s:s, s:I, s:o}", "revision", step->revision->id, "index", (json_int_t)index, "text",
-	                             json_str(text)),
+	                   json_pack("{s:s, s:I, s:o}", "revision", step->revision->id, "index",
+	                             (json_int_t)index, "text", json_str(text)),
 	                   err);
 }
 
 static bool after_statement(void *ctx, const struct step *step, size_t index, struct err *err)
 {
-	return run_journal(ctx, "statement", "done",
-	                   json_pack("{s:s, s:I}", "revision", step->revision->id, "index", (json_int_t)index), err);
+	return run_journal(
+		ctx, "statement", "done",
+		json_pack("{s:s, s:I}", "revision", step->revision->id, "index", (json_int_t)index), err);
 }
 
 static const struct section *section_of(const struct step *step)
@@ -80,7 +82,8 @@ static size_t unit_length(const struct run *run, const struct plan *plan, size_t
 	return n;
 }
 
-static void report_unit(struct run *run, const struct step *steps, size_t n, const char *outcome, int64_t elapsed_ms)
+static void report_unit(struct run *run, const struct step *steps, size_t n, const char *outcome,
+                        int64_t elapsed_ms)
 {
 	for (size_t i = 0; i < n; i++)
 		run_report_step(run->report, steps[i].revision->id, steps[i].direction, outcome,
@@ -93,11 +96,12 @@ static json_t *unit_data(const struct step *steps, size_t n, const struct run *r
 
 	for (size_t i = 0; i < n; i++)
 		json_push(ids, json_str(steps[i].revision->id));
-	return json_pack("{s:o, s:s, s:i}", "revisions", ids, "direction", direction_name(steps[0].direction), "backend",
-	                 db_pid(run->db));
+	return json_pack("{s:o, s:s, s:i}", "revisions", ids, "direction", direction_name(steps[0].direction),
+	                 "backend", db_pid(run->db));
 }
 
-static bool exec_one_unit(struct run *run, const struct step *steps, size_t n, struct exec_report *report, struct err *err)
+static bool exec_one_unit(struct run *run, const struct step *steps, size_t n, struct exec_report *report,
+                          struct err *err)
 {
 	cleanup_free char *token = mirror_token_sql(run);
 	cleanup_free char *share = own_share_sql(run->db, false), *aborted = own_share_sql(run->db, true);
@@ -107,7 +111,9 @@ static bool exec_one_unit(struct run *run, const struct step *steps, size_t n, s
 		                     .answered = share_answered,
 		                     .aborted = share_aborted,
 		                     .ctx = run };
-	const struct statement_watch watch = { .before = before_statement, .after = after_statement, .ctx = run };
+	const struct statement_watch watch = { .before = before_statement,
+		                               .after = after_statement,
+		                               .ctx = run };
 	struct exec_settings settings = run_exec_settings(run);
 
 	settings.probe = &probe;

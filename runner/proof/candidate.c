@@ -20,7 +20,8 @@ static bool count_tables(struct db *db, const struct strv *tables, size_t from, 
 	cleanup_buf struct buf sql = BUF_INIT(BUF_TEXT_MAX);
 
 	for (size_t i = from; i < to; i++)
-		buf_fmt(&sql, "%sSELECT %zu AS place, count(*) FROM ONLY %s", i > from ? " UNION ALL " : "", i, tables->v[i]);
+		buf_fmt(&sql, "%sSELECT %zu AS place, count(*) FROM ONLY %s", i > from ? " UNION ALL " : "",
+		        i, tables->v[i]);
 	buf_str(&sql, " ORDER BY place");
 	return db_query(db, buf_text(&sql), DB_NO_ARGS, out, err);
 }
@@ -47,19 +48,21 @@ bool rows_compare(struct db *db, const json_t *expected, struct err *err)
 	const char *table;
 	json_t *number;
 
-	json_object_foreach((json_t *)expected, table, number)
-		strv_add(&tables, table);
+	json_object_foreach((json_t *)expected, table, number) strv_add(&tables, table);
 	/* A superuser and the owner see every row; with a policy in force a count would not be one. */
 	if (!db_run(db, "SET row_security = off", err) || !count_all(db, &tables, counts, err))
 		return false;
-	json_object_foreach((json_t *)expected, table, number) {
-		json_int_t was = json_integer_value(number), is = json_integer_value(json_object_get(counts, table));
+	json_object_foreach((json_t *)expected, table, number)
+	{
+		json_int_t was = json_integer_value(number),
+			   is = json_integer_value(json_object_get(counts, table));
 		if (was != is)
-			buf_fmt(&differ, "%s%s has %" PRId64 " rows instead of %" PRId64, differ.len ? ", " : "", table,
-			        (int64_t)is, (int64_t)was);
+			buf_fmt(&differ, "%s%s has %" PRId64 " rows instead of %" PRId64,
+			        differ.len ? ", " : "", table, (int64_t)is, (int64_t)was);
 	}
 	if (differ.len > 0)
-		return err_set(err, ERR_CORRUPT, "the restored database is not the one that was backed up: %s",
+		return err_set(err, ERR_CORRUPT,
+		               "the restored database is not the one that was backed up: %s",
 		               buf_text(&differ));
 	return true;
 }
@@ -75,7 +78,8 @@ bool rows_read(struct db *db, json_t **out, struct err *err)
 	              "SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) FROM pg_catalog.pg_class c"
 	              " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'r'"
 	              " AND c.relpersistence <> 't' AND n.nspname NOT IN ('pg_catalog', 'information_schema')"
-	              " AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e'"
+	              " AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.objid = c.oid AND "
+	              "d.deptype = 'e'"
 	              "  AND d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass)",
 	              DB_NO_ARGS, &r, err))
 		return false;
@@ -115,8 +119,8 @@ static bool prove_schema(const struct candidate_request *request, struct db *db,
 	if (differ == 0)
 		return true;
 	return err_set(err, ERR_CORRUPT,
-	               "the restored database is not the one that was backed up; %zu facts differ:\n%.600s", differ,
-	               buf_text(&diff));
+	               "the restored database is not the one that was backed up; %zu facts differ:\n%.600s",
+	               differ, buf_text(&diff));
 }
 
 static bool fill(const struct candidate_request *request, struct err *err)
@@ -152,6 +156,7 @@ bool candidate_build(const struct candidate_request *request, struct err *err)
 
 	struct err second = ERR_INIT;
 	if (!database_drop(request->maintenance, request->name, &second))
-		err_hint(err, "database \"%s\" is left over and could not be dropped: %s", request->name, second.msg);
+		err_hint(err, "database \"%s\" is left over and could not be dropped: %s", request->name,
+		         second.msg);
 	return false;
 }

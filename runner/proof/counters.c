@@ -12,7 +12,8 @@
 static const char relations_sql[] =
 	"SELECT c.oid::int8, coalesce((SELECT pg_catalog.format('%I.%I (TOAST)', s.nspname, o.relname)"
 	"  FROM pg_catalog.pg_class o JOIN pg_catalog.pg_namespace s ON s.oid = o.relnamespace"
-	"  WHERE c.relkind = 't' AND o.reltoastrelid = c.oid), pg_catalog.format('%I.%I', n.nspname, c.relname)),"
+	"  WHERE c.relkind = 't' AND o.reltoastrelid = c.oid), pg_catalog.format('%I.%I', n.nspname, "
+        "c.relname)),"
 	" pg_catalog.pg_stat_get_tuples_inserted(c.oid), pg_catalog.pg_stat_get_tuples_updated(c.oid),"
 	" pg_catalog.pg_stat_get_tuples_deleted(c.oid), c.relpersistence = 't'"
 	" FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
@@ -23,8 +24,10 @@ static const char server_sql[] =
 	" (SELECT timeline_id::text FROM pg_catalog.pg_control_checkpoint()),"
 	" (SELECT system_identifier::text FROM pg_catalog.pg_control_system()),"
 	" pg_catalog.pg_current_snapshot()::text,"
-	" pg_catalog.current_setting('track_counts') = 'on' AND NOT EXISTS (SELECT FROM pg_catalog.pg_db_role_setting s,"
-	"  pg_catalog.unnest(s.setconfig) e WHERE e ILIKE 'track_counts=%' AND e NOT ILIKE 'track_counts=on'),"
+	" pg_catalog.current_setting('track_counts') = 'on' AND NOT EXISTS (SELECT FROM "
+        "pg_catalog.pg_db_role_setting s,"
+	"  pg_catalog.unnest(s.setconfig) e WHERE e ILIKE 'track_counts=%' AND e NOT ILIKE "
+        "'track_counts=on'),"
 	" d.tup_inserted, d.tup_updated, d.tup_deleted, d.sessions"
 	" FROM pg_catalog.pg_stat_database d WHERE d.datname = pg_catalog.current_database()";
 
@@ -81,8 +84,8 @@ static bool read_values(struct db *db, struct counters *c, size_t from, size_t t
 	cleanup_rows struct rows *r = NULL;
 
 	for (size_t i = from; i < to; i++)
-		buf_fmt(&sql, "%sSELECT %zu AS i, last_value || ',' || is_called FROM %s", i > from ? " UNION ALL " : "",
-		        i, c->sequences[i].name);
+		buf_fmt(&sql, "%sSELECT %zu AS i, last_value || ',' || is_called FROM %s",
+		        i > from ? " UNION ALL " : "", i, c->sequences[i].name);
 	if (!db_query(db, buf_text(&sql), DB_NO_ARGS, &r, err))
 		return false;
 	for (size_t i = 0; i < rows_count(r); i++)
@@ -102,7 +105,8 @@ static bool read_sequences(struct db *db, struct counters *c, struct err *err)
 		c->sequences[i] = (struct sequence_value){ .oid = rows_int(r, i, 0),
 			                                   .name = mem_strdup(rows_get(r, i, 1)) };
 	for (size_t i = 0; i < c->n_sequences; i += SEQUENCES_PER_QUERY) {
-		size_t end = i + SEQUENCES_PER_QUERY < c->n_sequences ? i + SEQUENCES_PER_QUERY : c->n_sequences;
+		size_t end =
+			i + SEQUENCES_PER_QUERY < c->n_sequences ? i + SEQUENCES_PER_QUERY : c->n_sequences;
 		if (!read_values(db, c, i, end, err))
 			return false;
 	}
@@ -153,7 +157,8 @@ static bool tuples_from_json(const json_t *j, struct tuples *t)
 {
 	if (json_array_size(j) != 3)
 		return false;
-	*t = (struct tuples){ json_integer_value(json_array_get(j, 0)), json_integer_value(json_array_get(j, 1)),
+	*t = (struct tuples){ json_integer_value(json_array_get(j, 0)),
+		              json_integer_value(json_array_get(j, 1)),
 		              json_integer_value(json_array_get(j, 2)) };
 	return true;
 }
@@ -164,12 +169,12 @@ json_t *counters_to_json(const struct counters *c)
 
 	for (size_t i = 0; i < c->n_relations; i++) {
 		const struct relation_counts *r = &c->relations[i];
-		json_push(relations, json_pack("[I,s,o,b]", (json_int_t)r->oid, r->name, tuples_to_json(&r->rows),
-		                               (int)r->is_temporary));
+		json_push(relations, json_pack("[I,s,o,b]", (json_int_t)r->oid, r->name,
+		                               tuples_to_json(&r->rows), (int)r->is_temporary));
 	}
 	for (size_t i = 0; i < c->n_sequences; i++)
-		json_push(sequences, json_pack("[I,s,s?]", (json_int_t)c->sequences[i].oid, c->sequences[i].name,
-		                               c->sequences[i].value));
+		json_push(sequences, json_pack("[I,s,s?]", (json_int_t)c->sequences[i].oid,
+		                               c->sequences[i].name, c->sequences[i].value));
 	json_put(out, "postmaster_start", json_str(c->postmaster_start));
 	json_put(out, "stats_reset", json_str(c->stats_reset));
 	json_put(out, "timeline", json_str(c->timeline));
@@ -192,7 +197,8 @@ static char *text_of(const json_t *j, const char *key)
 
 static bool lists_from_json(const json_t *j, struct counters *c)
 {
-	const json_t *relations = json_object_get(j, "relations"), *sequences = json_object_get(j, "sequences");
+	const json_t *relations = json_object_get(j, "relations"),
+		     *sequences = json_object_get(j, "sequences");
 
 	c->n_relations = json_array_size(relations);
 	c->relations = mem_new0((c->n_relations + 1) * sizeof(*c->relations));
@@ -234,7 +240,8 @@ bool counters_from_json(const json_t *j, struct counters *out, struct err *err)
 	c.track_counts = json_is_true(json_object_get(j, "track_counts"));
 	c.server_version = (int)json_integer_value(json_object_get(j, "server_version"));
 	c.sessions = json_integer_value(json_object_get(j, "sessions"));
-	if (!json_is_object(j) || !tuples_from_json(json_object_get(j, "total"), &c.total) || !lists_from_json(j, &c))
+	if (!json_is_object(j) || !tuples_from_json(json_object_get(j, "total"), &c.total) ||
+	    !lists_from_json(j, &c))
 		return err_set(err, ERR_CORRUPT, "the journal's counters are damaged");
 	*out = c;
 	c = (struct counters){ .n_relations = 0 };

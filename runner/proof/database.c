@@ -14,7 +14,8 @@ enum { NAME_BYTES = 63 }; /* NAMEDATALEN - 1; PostgreSQL cuts longer names silen
 
 bool database_oid(struct db *db, const char *name, int64_t *oid, struct err *err)
 {
-	return db_int(db, "SELECT coalesce((SELECT oid::int8 FROM pg_catalog.pg_database WHERE datname = $1), 0)",
+	return db_int(db,
+	              "SELECT coalesce((SELECT oid::int8 FROM pg_catalog.pg_database WHERE datname = $1), 0)",
 	              DB_ARGS(name), oid, err);
 }
 
@@ -22,8 +23,8 @@ bool database_name(struct db *db, int64_t oid, char **name, struct err *err)
 {
 	cleanup_free char *text = mem_fmt("%lld", (long long)oid);
 
-	return db_value(db, "SELECT (SELECT datname FROM pg_catalog.pg_database WHERE oid = $1::oid)", DB_ARGS(text), name,
-	                err);
+	return db_value(db, "SELECT (SELECT datname FROM pg_catalog.pg_database WHERE oid = $1::oid)",
+	                DB_ARGS(text), name, err);
 }
 
 char *database_derived_name(const char *database, const char *kind, const char *run)
@@ -40,7 +41,8 @@ char *database_derived_name(const char *database, const char *kind, const char *
 static const char facts_sql[] =
 	"SELECT pg_catalog.json_build_object("
 	" 'oid', d.oid::int8, 'name', d.datname, 'owner', pg_catalog.pg_get_userbyid(d.datdba),"
-	" 'encoding', pg_catalog.pg_encoding_to_char(d.encoding), 'collate', d.datcollate, 'ctype', d.datctype,"
+	" 'encoding', pg_catalog.pg_encoding_to_char(d.encoding), 'collate', d.datcollate, 'ctype', "
+        "d.datctype,"
 	" 'provider', pg_catalog.to_jsonb(d)->>'datlocprovider',"
 	" 'locale', coalesce(pg_catalog.to_jsonb(d)->>'datlocale', pg_catalog.to_jsonb(d)->>'daticulocale'),"
 	" 'rules', pg_catalog.to_jsonb(d)->>'daticurules',"
@@ -54,13 +56,17 @@ static const char facts_sql[] =
 	" 'settings', (SELECT pg_catalog.json_agg(pg_catalog.json_build_object("
 	"   'role', CASE WHEN s.setrole <> 0 THEN pg_catalog.pg_get_userbyid(s.setrole) END,"
 	"   'name', pg_catalog.split_part(e.entry, '=', 1),"
-	"   'value', pg_catalog.substr(e.entry, pg_catalog.strpos(e.entry, '=') + 1)) ORDER BY s.setrole, e.place)"
-	"  FROM pg_catalog.pg_db_role_setting s, pg_catalog.unnest(s.setconfig) WITH ORDINALITY e(entry, place)"
+	"   'value', pg_catalog.substr(e.entry, pg_catalog.strpos(e.entry, '=') + 1)) ORDER BY s.setrole, "
+        "e.place)"
+	"  FROM pg_catalog.pg_db_role_setting s, pg_catalog.unnest(s.setconfig) WITH ORDINALITY e(entry, "
+        "place)"
 	"  WHERE s.setdatabase = d.oid),"
-	" 'labels', (SELECT pg_catalog.json_agg(pg_catalog.json_build_object('provider', l.provider, 'label', l.label)"
+	" 'labels', (SELECT pg_catalog.json_agg(pg_catalog.json_build_object('provider', l.provider, "
+        "'label', l.label)"
 	"   ORDER BY l.provider) FROM pg_catalog.pg_shseclabel l"
 	"  WHERE l.objoid = d.oid AND l.classoid = 'pg_catalog.pg_database'::pg_catalog.regclass))"
-	" FROM pg_catalog.pg_database d JOIN pg_catalog.pg_tablespace t ON t.oid = d.dattablespace WHERE d.datname = $1";
+	" FROM pg_catalog.pg_database d JOIN pg_catalog.pg_tablespace t ON t.oid = d.dattablespace WHERE "
+        "d.datname = $1";
 
 bool database_facts(struct db *db, const char *name, json_t **out, struct err *err)
 {
@@ -74,14 +80,18 @@ bool database_facts(struct db *db, const char *name, json_t **out, struct err *e
 	return json_parse(text, strlen(text), "database facts", out, err);
 }
 
-static const char *fact(const json_t *facts, const char *key) { return json_string_value(json_object_get(facts, key)); }
+static const char *fact(const json_t *facts, const char *key)
+{
+	return json_string_value(json_object_get(facts, key));
+}
 
 json_t *database_facts_public(const json_t *facts)
 {
 	json_t *out = json_deep_copy(facts), *setting;
 	size_t i;
 
-	json_array_foreach(json_object_get(out, "settings"), i, setting) {
+	json_array_foreach(json_object_get(out, "settings"), i, setting)
+	{
 		char hex[SHA256_HEX];
 		const char *value = fact(setting, "value");
 		sha256_of(value, strlen(value), hex);
@@ -94,10 +104,11 @@ json_t *database_facts_public(const json_t *facts)
 /* The locale's clauses: which exist depends on the server, which provider on the database. */
 static void add_locale(struct buf *sql, const json_t *facts)
 {
-	const char *provider = fact(facts, "provider"), *locale = fact(facts, "locale"), *rules = fact(facts, "rules");
+	const char *provider = fact(facts, "provider"), *locale = fact(facts, "locale"),
+		   *rules = fact(facts, "rules");
 
-	buf_sql(sql, " ENCODING %L LC_COLLATE %L LC_CTYPE %L", fact(facts, "encoding"), fact(facts, "collate"),
-	        fact(facts, "ctype"));
+	buf_sql(sql, " ENCODING %L LC_COLLATE %L LC_CTYPE %L", fact(facts, "encoding"),
+	        fact(facts, "collate"), fact(facts, "ctype"));
 	if (provider && strcmp(provider, "i") == 0)
 		buf_sql(sql, " LOCALE_PROVIDER icu ICU_LOCALE %L", locale);
 	else if (provider && strcmp(provider, "b") == 0)
@@ -108,7 +119,8 @@ static void add_locale(struct buf *sql, const json_t *facts)
 		buf_sql(sql, " ICU_RULES %L", rules);
 }
 
-bool database_create_like(struct db *db, const char *name, const json_t *facts, const char *comment, struct err *err)
+bool database_create_like(struct db *db, const char *name, const json_t *facts, const char *comment,
+                          struct err *err)
 {
 	cleanup_buf struct buf sql = BUF_INIT(1 << 20);
 	int64_t oid;
@@ -125,8 +137,9 @@ bool database_create_like(struct db *db, const char *name, const json_t *facts, 
 	if (!db_run(db, buf_text(&sql), err))
 		return err_wrap(err, "cannot create database \"%s\"", name);
 	/* Nothing but the restore connects to it: an application that finds it by a pattern must not. */
-	if (!db_runf(db, err, "REVOKE CONNECT, TEMPORARY ON DATABASE %I FROM PUBLIC; COMMENT ON DATABASE %I IS %L", name, name,
-	             comment)) {
+	if (!db_runf(db, err,
+	             "REVOKE CONNECT, TEMPORARY ON DATABASE %I FROM PUBLIC; COMMENT ON DATABASE %I IS %L",
+	             name, name, comment)) {
 		cleanup_free char *drop = sql_fmt("DROP DATABASE %I", name);
 		db_try(db, drop);
 		return false;
@@ -146,7 +159,8 @@ static void add_grants(struct buf *sql, const char *name, const json_t *facts)
 		return;
 	}
 	buf_sql(sql, "REVOKE ALL ON DATABASE %I FROM %I;", name, owner);
-	json_array_foreach(acl, i, grant) {
+	json_array_foreach(acl, i, grant)
+	{
 		const char *grantee = fact(grant, "grantee");
 		bool option = json_is_true(json_object_get(grant, "grantable"));
 
@@ -162,8 +176,12 @@ static void add_grants(struct buf *sql, const char *name, const json_t *facts)
 /* Settings whose value is a list of identifiers are stored as the text that SET would take; all others as one value. */
 static bool is_list_setting(const char *name)
 {
-	static const char *const lists[] = { "search_path",           "temp_tablespaces",        "session_preload_libraries",
-		                             "local_preload_libraries", "shared_preload_libraries", "DateStyle" };
+	static const char *const lists[] = { "search_path",
+		                             "temp_tablespaces",
+		                             "session_preload_libraries",
+		                             "local_preload_libraries",
+		                             "shared_preload_libraries",
+		                             "DateStyle" };
 
 	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
 		if (strcasecmp(lists[i], name) == 0)
@@ -190,8 +208,10 @@ static void add_settings(struct buf *sql, const char *name, const json_t *facts)
 	const json_t *setting;
 	size_t i;
 
-	json_array_foreach(json_object_get(facts, "settings"), i, setting) {
-		const char *role = fact(setting, "role"), *key = fact(setting, "name"), *value = fact(setting, "value");
+	json_array_foreach(json_object_get(facts, "settings"), i, setting)
+	{
+		const char *role = fact(setting, "role"), *key = fact(setting, "name"),
+			   *value = fact(setting, "value");
 
 		if (role)
 			buf_sql(sql, "ALTER ROLE %I IN DATABASE %I SET ", role, name);
@@ -222,7 +242,7 @@ char *database_facts_sql(const char *name, const json_t *facts)
 	        json_is_true(json_object_get(facts, "is_template")) ? "true" : "false");
 	json_array_foreach(json_object_get(facts, "labels"), i, label)
 		buf_sql(&sql, "SECURITY LABEL FOR %I ON DATABASE %I IS %L;", fact(label, "provider"), name,
-		        fact(label, "label"));
+	                fact(label, "label"));
 	return buf_take(&sql);
 }
 

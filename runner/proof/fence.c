@@ -25,17 +25,19 @@ static char *pid_array(const int64_t *pids, size_t n)
 
 /* Walsenders of logical replication and background workers that are bound to the database are sessions, too;
  * parallel workers and autovacuum end by themselves. */
-#define OTHERS                                                                                     \
-	" FROM pg_catalog.pg_stat_activity a WHERE a.datid = $1::oid AND a.pid <> ALL ($2::int8[])" \
+#define OTHERS                                                                                               \
+	" FROM pg_catalog.pg_stat_activity a WHERE a.datid = $1::oid AND a.pid <> ALL ($2::int8[])"          \
 	" AND a.backend_type NOT IN ('parallel worker', 'autovacuum worker')"
 
-bool sessions_list(struct db *db, int64_t oid, const int64_t *ours, size_t n_ours, struct session **out, size_t *n,
-                   struct err *err)
+bool sessions_list(struct db *db, int64_t oid, const int64_t *ours, size_t n_ours, struct session **out,
+                   size_t *n, struct err *err)
 {
 	cleanup_free char *database = mem_fmt("%" PRId64, oid), *pids = pid_array(ours, n_ours);
 	cleanup_rows struct rows *r = NULL;
 
-	if (!db_query(db, "SELECT a.pid, a.usename, a.application_name, a.backend_start::text" OTHERS " ORDER BY a.pid",
+	if (!db_query(db,
+	              "SELECT a.pid, a.usename, a.application_name, a.backend_start::text" OTHERS
+	              " ORDER BY a.pid",
 	              DB_ARGS(database, pids), &r, err))
 		return false;
 	*n = rows_count(r);
@@ -61,10 +63,11 @@ void sessions_free(struct session *v, size_t n)
 /* Ends what is there now; *left tells how many there were. */
 static bool end_once(struct db *db, const char *database, const char *pids, int64_t *left, struct err *err)
 {
-	return db_int(db,
-	              "SELECT count(*) FROM (SELECT a.pid, pg_catalog.pg_terminate_backend(a.pid) AS ended" OTHERS
-	              ") others",
-	              DB_ARGS(database, pids), left, err);
+	return db_int(
+		db,
+		"SELECT count(*) FROM (SELECT a.pid, pg_catalog.pg_terminate_backend(a.pid) AS ended" OTHERS
+		") others",
+		DB_ARGS(database, pids), left, err);
 }
 
 bool sessions_end(struct db *db, int64_t oid, const int64_t *ours, size_t n_ours, struct err *err)
@@ -93,8 +96,9 @@ bool fence_set(struct fence *fence, struct db *db, int64_t oid, int slots, const
 		return false;
 	if (!name)
 		return err_set(err, ERR_DB, "the database with OID %" PRId64 " is gone", oid);
-	if (fence->oid == 0 && !db_int(db, "SELECT datconnlimit FROM pg_catalog.pg_database WHERE oid = $1::oid",
-	                               DB_ARGS(text), &fence->before, err))
+	if (fence->oid == 0 &&
+	    !db_int(db, "SELECT datconnlimit FROM pg_catalog.pg_database WHERE oid = $1::oid", DB_ARGS(text),
+	            &fence->before, err))
 		return false;
 	if (!db_runf(db, err, "ALTER DATABASE %I CONNECTION LIMIT %d", name, slots))
 		return err_wrap(err, "cannot fence database \"%s\"", name);
@@ -120,10 +124,11 @@ bool fence_open(struct fence *fence, struct db *db, struct err *err)
 	if (!database_name(db, fence->oid, &name, err))
 		return err_wrap(err, "cannot take the fence away");
 	if (name) {
-		if (!db_int(db, "SELECT datconnlimit FROM pg_catalog.pg_database WHERE oid = $1::oid", DB_ARGS(text), &is, err))
+		if (!db_int(db, "SELECT datconnlimit FROM pg_catalog.pg_database WHERE oid = $1::oid",
+		            DB_ARGS(text), &is, err))
 			return err_wrap(err, "cannot take the fence away");
-		if (is == fence->ours &&
-		    !db_runf(db, err, "ALTER DATABASE %I CONNECTION LIMIT %lld", name, (long long)fence->before))
+		if (is == fence->ours && !db_runf(db, err, "ALTER DATABASE %I CONNECTION LIMIT %lld", name,
+		                                  (long long)fence->before))
 			return err_wrap(err, "cannot take the fence away");
 	}
 	*fence = (struct fence){ .oid = 0 };

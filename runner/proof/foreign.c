@@ -30,7 +30,8 @@ static void doubt(struct foreign_writes *out, const char *fmt, ...)
 }
 
 /* A crash sets the counters to zero while stats_reset stays as it was; a promotion starts a new timeline. */
-static void check_same_counters(const struct counters *before, const struct counters *now, struct foreign_writes *out)
+static void check_same_counters(const struct counters *before, const struct counters *now,
+                                struct foreign_writes *out)
 {
 	if (now->server_version < 150000)
 		doubt(out, "before PostgreSQL 15 a session's counts cannot be forced out");
@@ -50,8 +51,8 @@ static void check_same_counters(const struct counters *before, const struct coun
 static bool is_counted(const struct relation_counts *r)
 {
 	return strcmp(r->name, "pg_catalog.pg_statistic") != 0 &&
-	       strcmp(r->name, "pg_catalog.pg_statistic_ext_data") != 0 && !text_starts(r->name, "ripcord.") &&
-	       !r->is_temporary;
+	       strcmp(r->name, "pg_catalog.pg_statistic_ext_data") != 0 &&
+	       !text_starts(r->name, "ripcord.") && !r->is_temporary;
 }
 
 static void say(struct foreign_writes *out, const char *name, struct tuples t)
@@ -91,7 +92,8 @@ static void count_relation(const struct relation_counts *was, const struct relat
  * Of the latter, ours is known by OID; anything else is others'.
  */
 static void count_vanished(const struct counters *before, const struct counters *now, struct tuples living,
-                           const struct own_share *own, const struct strv *vanished, struct foreign_writes *out)
+                           const struct own_share *own, const struct strv *vanished,
+                           struct foreign_writes *out)
 {
 	struct tuples others = minus(minus(now->total, before->total), living);
 	cleanup_buf struct buf name = BUF_INIT(1 << 20);
@@ -115,8 +117,8 @@ static void count_vanished(const struct counters *before, const struct counters 
 	say(out, buf_text(&name), others);
 }
 
-static void count_relations(const struct counters *before, const struct counters *now, const struct own_share *own,
-                            struct foreign_writes *out)
+static void count_relations(const struct counters *before, const struct counters *now,
+                            const struct own_share *own, struct foreign_writes *out)
 {
 	cleanup_strv struct strv vanished = STRV_INIT;
 	struct tuples living = { 0, 0, 0 };
@@ -149,8 +151,8 @@ static bool is_behind(const char *was, const char *is)
 	return strtoll(is, NULL, 10) < strtoll(was, NULL, 10);
 }
 
-static void count_sequence(const struct sequence_value *was, const struct sequence_value *is, const struct own_share *own,
-                           struct foreign_writes *out)
+static void count_sequence(const struct sequence_value *was, const struct sequence_value *is,
+                           const struct own_share *own, struct foreign_writes *out)
 {
 	if (!was->value || !is->value || strcmp(was->value, is->value) == 0)
 		return;
@@ -162,8 +164,8 @@ static void count_sequence(const struct sequence_value *was, const struct sequen
 	out->rows++;
 }
 
-void foreign_writes_count(const struct counters *before, const struct counters *now, const struct own_share *own,
-                          struct foreign_writes *out)
+void foreign_writes_count(const struct counters *before, const struct counters *now,
+                          const struct own_share *own, struct foreign_writes *out)
 {
 	*out = (struct foreign_writes){ .known = true };
 	check_same_counters(before, now, out);

@@ -13,11 +13,15 @@
 char *own_share_sql(const struct db *db, bool aborted)
 {
 	return mem_fmt("SELECT c.oid::int8, c.relkind, pg_catalog.pg_stat_get_xact_tuples_inserted(c.oid),"
-	               " pg_catalog.pg_stat_get_xact_tuples_updated(c.oid), pg_catalog.pg_stat_get_xact_tuples_deleted(c.oid)"
-	               " FROM pg_catalog.pg_class c WHERE NOT c.relisshared AND c.relkind IN ('r', 't', 'm', 'S')%s%s",
+	               " pg_catalog.pg_stat_get_xact_tuples_updated(c.oid), "
+	               "pg_catalog.pg_stat_get_xact_tuples_deleted(c.oid)"
+	               " FROM pg_catalog.pg_class c WHERE NOT c.relisshared AND c.relkind IN ('r', 't', 'm', "
+	               "'S')%s%s",
 	               aborted ? ""
-	                       : " AND (c.oid < 16384 OR c.oid IN (SELECT l.relation FROM pg_catalog.pg_locks l WHERE l.pid ="
-	                         " pg_catalog.pg_backend_pid() AND l.locktype = 'relation' AND l.mode <> 'AccessShareLock'))",
+	                       : " AND (c.oid < 16384 OR c.oid IN (SELECT l.relation FROM "
+	                         "pg_catalog.pg_locks l WHERE l.pid ="
+	                         " pg_catalog.pg_backend_pid() AND l.locktype = 'relation' AND l.mode <> "
+	                         "'AccessShareLock'))",
 	               db_server_version(db) >= 150000 ? FLUSH_AT_END : "");
 }
 
@@ -79,7 +83,8 @@ bool own_share_add(struct own_share *own, const struct rows *answer, struct err 
 	if (rows_columns(answer) != 5)
 		return err_set(err, ERR_DB, "the transaction's own counters came in an unknown shape");
 	for (size_t i = 0; i < rows_count(answer); i++) {
-		struct tuples rows = { rows_int(answer, i, 2), rows_int(answer, i, 3), rows_int(answer, i, 4) };
+		struct tuples rows = { rows_int(answer, i, 2), rows_int(answer, i, 3),
+			               rows_int(answer, i, 4) };
 
 		if (rows_get(answer, i, 1)[0] == 'S')
 			add_sequence(own, rows_int(answer, i, 0));
@@ -116,7 +121,8 @@ void own_share_add_window(struct own_share *own, const struct counters *start, c
 
 bool own_share_begin(struct db *db, struct err *err)
 {
-	return (db_server_version(db) < 150000 || db_run(db, "SELECT pg_catalog.pg_stat_force_next_flush()", err)) &&
+	return (db_server_version(db) < 150000 ||
+	        db_run(db, "SELECT pg_catalog.pg_stat_force_next_flush()", err)) &&
 	       db_run(db, "BEGIN", err);
 }
 
@@ -160,13 +166,15 @@ json_t *own_share_to_json(const struct own_share *own)
 
 bool own_share_from_json(const json_t *j, struct own_share *out, struct err *err)
 {
-	const json_t *relations = json_object_get(j, "relations"), *sequences = json_object_get(j, "sequences");
+	const json_t *relations = json_object_get(j, "relations"),
+		     *sequences = json_object_get(j, "sequences");
 
 	if (!json_is_array(relations) || !json_is_array(sequences))
 		return err_set(err, ERR_CORRUPT, "the journal's account of the run's own writes is damaged");
 	for (size_t i = 0; i < json_array_size(relations); i++) {
 		const json_t *e = json_array_get(relations, i);
-		struct tuples rows = { json_integer_value(json_array_get(e, 1)), json_integer_value(json_array_get(e, 2)),
+		struct tuples rows = { json_integer_value(json_array_get(e, 1)),
+			               json_integer_value(json_array_get(e, 2)),
 			               json_integer_value(json_array_get(e, 3)) };
 		add_relation(out, json_integer_value(json_array_get(e, 0)), rows);
 	}

@@ -31,8 +31,9 @@ static char *create_role_sql(const struct fact *role)
 	static const struct {
 		const char *attribute, *option;
 	} flags[] = {
-		{ "superuser", "SUPERUSER" },         { "no inherit", "NOINHERIT" },   { "create role", "CREATEROLE" },
-		{ "create database", "CREATEDB" },    { "replication", "REPLICATION" }, { "bypass row security", "BYPASSRLS" },
+		{ "superuser", "SUPERUSER" },     { "no inherit", "NOINHERIT" },
+		{ "create role", "CREATEROLE" },  { "create database", "CREATEDB" },
+		{ "replication", "REPLICATION" }, { "bypass row security", "BYPASSRLS" },
 	};
 	const char *limit = attribute(role, "connection limit"), *until = attribute(role, "valid until");
 	const char *comment = attribute(role, "comment");
@@ -82,7 +83,8 @@ static bool grant_membership(struct db *db, const struct fact *m, const struct s
 		return true;
 
 	const char *admin = attribute(m, "admin");
-	cleanup_free char *sql = mem_fmt("GRANT %s TO %s%s", role, member, admin && admin[0] == 't' ? " WITH ADMIN OPTION" : "");
+	cleanup_free char *sql = mem_fmt("GRANT %s TO %s%s", role, member,
+	                                 admin && admin[0] == 't' ? " WITH ADMIN OPTION" : "");
 	return db_run(db, sql, err) || err_wrap(err, "cannot give back the membership %s", m->name);
 }
 
@@ -126,13 +128,16 @@ static bool is_same_without_login(const struct fact *a, const struct fact *b)
 	}
 }
 
-size_t roles_compare(const struct schema *before, const struct schema *now, const struct strv *created, struct buf *out)
+size_t roles_compare(const struct schema *before, const struct schema *now, const struct strv *created,
+                     struct buf *out)
 {
 	size_t differ = schema_diff(before, now, SCHEMA_STRICT, out), excused = 0;
 
 	for (size_t i = 0; i < created->n; i++) {
-		const struct fact *was = find(before, "role", created->v[i]), *is = find(now, "role", created->v[i]);
-		excused += was && is && strcmp(was->digest, is->digest) != 0 && is_same_without_login(was, is);
+		const struct fact *was = find(before, "role", created->v[i]),
+				  *is = find(now, "role", created->v[i]);
+		excused +=
+			was && is && strcmp(was->digest, is->digest) != 0 && is_same_without_login(was, is);
 	}
 	return differ - excused;
 }
