@@ -117,7 +117,7 @@ agree() {
   before=$(table_digest t)
   run_ripcord guard --json -- alembic upgrade head
   assert_exit 5
-  assert_json '.outcome == "restored" and (.quarantine | type == "string") and .to == ["aaa1"]'
+  assert_json '.outcome == "restored" and (.quarantine | type == "string") and .from == ["aaa1"]'
   assert_same digest "$before" "$(table_digest t)"
   assert_same heads "aaa1" "$(alembic current 2>/dev/null | cut -d' ' -f1)"
 }

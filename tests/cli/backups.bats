@@ -71,6 +71,9 @@ unpack() {
   before=$(table_digest t)
   sql "DELETE FROM t"
   run_ripcord restore --backup "$id" --swap --yes
+  assert_exit 3
+  assert_stderr_has --accept-loss
+  run_ripcord restore --backup "$id" --swap --accept-loss --yes
   assert_exit 0
   assert_same digest "$before" "$(table_digest t)"
   run_ripcord quarantine list --json
@@ -141,11 +144,49 @@ unpack() {
   [ "$status" != 0 ] || fail "verified"
 }
 
-@test "a store that cannot be written: exit 7, nothing changed, nothing left" {
-  rm -rf backups
-  : >backups # a file where the folder should be
-  make_revision 1 "" "CREATE TABLE u (a int)"
-  run_ripcord upgrade head --yes --json
-  [ "$status" = 7 ] || [ "$status" = 3 ] || fail "exit $status"
+# untouched: an upgrade ended with exit 7, and neither the database nor the store has anything of it.
+untouched() {
+  assert_exit 7
+  assert_json '.outcome == "failed" and .quarantine == null'
   assert_same table "" "$(sql "SELECT to_regclass('u')")"
+  run_ripcord backup list --json
+  assert_json 'length == 1 and .[0].id == $id' --arg id "$id"
+  assert_same "left in the store" 3 "$(find backups -type f | wc -l)"
+}
+
+@test "a full disk: exit 7, nothing changed, nothing left" {
+  make_revision 1 "" "CREATE TABLE u (a int)"
+  # A limit on a file's size fails as a full disk does, in the middle of a write.
+  run --separate-stderr bash -c 'trap "" XFSZ; ulimit -f 300; exec "$RIPCORD" upgrade head --yes --json'
+  untouched
+}
+
+# A pg_dump that does something else; everything else is the real thing.
+fake_pg_dump() {
+  mkdir bin
+  ln -s "$CLUSTER_BIN"/* bin/
+  rm bin/pg_dump
+  printf '#!/bin/sh\ncase $1 in --version) exec %s/pg_dump --version ;; esac\n%s\n' "$CLUSTER_BIN" "$1" >bin/pg_dump
+  chmod +x bin/pg_dump
+  configure "[backup]" "pg_bindir = bin"
+  make_revision 1 "" "CREATE TABLE u (a int)"
+}
+
+@test "a pg_dump that fails at its end: exit 7" {
+  fake_pg_dump "$CLUSTER_BIN/pg_dump \"\$@\"; echo 'the disk is on fire' >&2; exit 1"
+  run_ripcord upgrade head --yes --json
+  [[ $stderr == *'the disk is on fire'* ]] || fail "pg_dump's words are lost"
+  untouched
+}
+
+@test "a pg_dump that a signal ends in the middle: exit 7" {
+  fake_pg_dump "$CLUSTER_BIN/pg_dump \"\$@\" | head -c 100000; kill -9 \$\$"
+  run_ripcord upgrade head --yes --json
+  untouched
+}
+
+@test "a pg_dump that writes half and says it is well: exit 7" {
+  fake_pg_dump "$CLUSTER_BIN/pg_dump \"\$@\" | head -c 100000; exit 0"
+  run_ripcord upgrade head --yes --json
+  untouched
 }

@@ -17,19 +17,33 @@ setup() {
 
 # While the file `running` is there: every argv, and the environment of everything that ripcord started.
 watch_processes() {
-  local process
+  local file
+  set +e # processes end while they are looked at
   while [ -f "$BATS_TEST_TMPDIR/running" ]; do
-    for process in /proc/[0-9]*; do
-      if grep -qaF -f "$BATS_TEST_TMPDIR/pattern" "$process/cmdline"; then
-        tr '\0' ' ' <"$process/cmdline" >>"$BATS_TEST_TMPDIR/leaks"
+    for file in $(grep -slaF -f "$BATS_TEST_TMPDIR/pattern" /proc/[0-9]*/cmdline); do
+      { echo -n "argv: " && tr '\0' ' ' <"$file" && echo; } >>"$BATS_TEST_TMPDIR/leaks"
+    done
+    for file in $(grep -slaF "RIPCORD_TEST_MARK=$BATS_TEST_TMPDIR" /proc/[0-9]*/environ); do
+      cat "${file%environ}comm" >>"$BATS_TEST_TMPDIR/seen"
+      if grep -qaF -f "$BATS_TEST_TMPDIR/pattern" "$file"; then
+        echo "environment of $(cat "${file%environ}comm")" >>"$BATS_TEST_TMPDIR/leaks"
       fi
-      if grep -qaF "RIPCORD_TEST_MARK=$BATS_TEST_TMPDIR" "$process/environ"; then
-        cat "$process/comm" >>"$BATS_TEST_TMPDIR/seen"
-        ! grep -qaF -f "$BATS_TEST_TMPDIR/pattern" "$process/environ" ||
-          sed 's/^/environment of /' "$process/comm" >>"$BATS_TEST_TMPDIR/leaks"
-      fi
-    done 2>/dev/null
+    done
+  done 2>/dev/null
+  return 0
+}
+
+# pg_dump and pg_restore that take their time, so that the watcher sees each.
+slow_tools() {
+  local tool
+  mkdir bin
+  ln -s "$CLUSTER_BIN"/* bin/
+  for tool in pg_dump pg_restore; do
+    rm "bin/$tool"
+    printf '#!/bin/sh\nsleep 0.5\nexec %s "$@"\n' "$CLUSTER_BIN/$tool" >"bin/$tool"
+    chmod +x "bin/$tool"
   done
+  configure "[backup]" "pg_bindir = bin"
 }
 
 run_watched() {
@@ -45,15 +59,17 @@ run_watched() {
 @test "the watcher sees what it is there for" {
   touch "$BATS_TEST_TMPDIR/running" "$BATS_TEST_TMPDIR/leaks" "$BATS_TEST_TMPDIR/seen"
   watch_processes 3>&- 4>&- &
-  RIPCORD_TEST_MARK=$BATS_TEST_TMPDIR sh -c 'sleep 1; : "$1"' sh "$CLUSTER_PASSWORD"
+  RIPCORD_TEST_MARK=$BATS_TEST_TMPDIR sh -c 'sleep 2; : "$1"' sh "$CLUSTER_PASSWORD"
   rm "$BATS_TEST_TMPDIR/running"
   wait $!
-  grep -q "$CLUSTER_PASSWORD" "$BATS_TEST_TMPDIR/leaks"
+  cat "$BATS_TEST_TMPDIR/seen" "$BATS_TEST_TMPDIR/leaks"
+  grep -q "argv: sh .*$CLUSTER_PASSWORD" "$BATS_TEST_TMPDIR/leaks"
   grep -qx sh "$BATS_TEST_TMPDIR/seen"
   grep -qx "environment of sh" "$BATS_TEST_TMPDIR/leaks"
 }
 
 @test "a run with backup, failure, restore and hooks shows the password nowhere" {
+  slow_tools
   configure "[hook look]" "phase = always" "command = sleep 0.5"
   sql "ALTER DATABASE app SET app.token = 't0ken-of-the-app'" postgres
   local log_before
