@@ -28,12 +28,14 @@ static const char server_sql[] =
         "pg_catalog.pg_db_role_setting s,"
 	"  pg_catalog.unnest(s.setconfig) e WHERE e ILIKE 'track_counts=%' AND e NOT ILIKE "
         "'track_counts=on'),"
-	" d.tup_inserted, d.tup_updated, d.tup_deleted, d.sessions"
+	" d.tup_inserted, d.tup_updated, d.tup_deleted, d.sessions,"
+	" (SELECT coalesce(w.stats_reset::text, '') FROM pg_catalog.pg_stat_bgwriter w)"
 	" FROM pg_catalog.pg_stat_database d WHERE d.datname = pg_catalog.current_database()";
 
 static const char sequences_sql[] =
-	"SELECT c.oid::int8, pg_catalog.format('%I.%I', n.nspname, c.relname)"
+	"SELECT c.oid::int8, pg_catalog.format('%I.%I', n.nspname, c.relname), s.seqincrement < 0"
 	" FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+	" JOIN pg_catalog.pg_sequence s ON s.seqrelid = c.oid"
 	" WHERE c.relkind = 'S' AND c.relpersistence <> 't' ORDER BY c.oid";
 
 static bool read_server(struct db *db, struct counters *c, struct err *err)
@@ -52,6 +54,7 @@ static bool read_server(struct db *db, struct counters *c, struct err *err)
 	c->track_counts = rows_get(r, 0, 5)[0] == 't';
 	c->total = (struct tuples){ rows_int(r, 0, 6), rows_int(r, 0, 7), rows_int(r, 0, 8) };
 	c->sessions = rows_int(r, 0, 9);
+	c->collected_since = mem_strdup(rows_get(r, 0, 10));
 	c->server_version = db_server_version(db);
 	return true;
 }
@@ -103,7 +106,8 @@ static bool read_sequences(struct db *db, struct counters *c, struct err *err)
 	c->sequences = mem_new0((c->n_sequences + 1) * sizeof(*c->sequences));
 	for (size_t i = 0; i < c->n_sequences; i++)
 		c->sequences[i] = (struct sequence_value){ .oid = rows_int(r, i, 0),
-			                                   .name = mem_strdup(rows_get(r, i, 1)) };
+			                                   .name = mem_strdup(rows_get(r, i, 1)),
+			                                   .descends = rows_get(r, i, 2)[0] == 't' };
 	for (size_t i = 0; i < c->n_sequences; i += SEQUENCES_PER_QUERY) {
 		size_t end =
 			i + SEQUENCES_PER_QUERY < c->n_sequences ? i + SEQUENCES_PER_QUERY : c->n_sequences;
@@ -140,6 +144,7 @@ void counters_clear(struct counters *c)
 	free(c->sequences);
 	free(c->postmaster_start);
 	free(c->stats_reset);
+	free(c->collected_since);
 	free(c->timeline);
 	free(c->system_identifier);
 	free(c->snapshot);
@@ -173,10 +178,11 @@ json_t *counters_to_json(const struct counters *c)
 		                               tuples_to_json(&r->rows), (int)r->is_temporary));
 	}
 	for (size_t i = 0; i < c->n_sequences; i++)
-		json_push(sequences, json_pack("[I,s,s?]", (json_int_t)c->sequences[i].oid,
-		                               c->sequences[i].name, c->sequences[i].value));
+		json_push(sequences, json_pack("[I,s,s?,b]", (json_int_t)c->sequences[i].oid, c->sequences[i].name,
+		                               c->sequences[i].value, (int)c->sequences[i].descends));
 	json_put(out, "postmaster_start", json_str(c->postmaster_start));
 	json_put(out, "stats_reset", json_str(c->stats_reset));
+	json_put(out, "collected_since", json_str(c->collected_since));
 	json_put(out, "timeline", json_str(c->timeline));
 	json_put(out, "system_identifier", json_str(c->system_identifier));
 	json_put(out, "snapshot", json_str(c->snapshot));
@@ -223,6 +229,7 @@ static bool lists_from_json(const json_t *j, struct counters *c)
 			.oid = json_integer_value(json_array_get(e, 0)),
 			.name = mem_strdup(name),
 			.value = mem_strdup(json_string_value(json_array_get(e, 2))),
+			.descends = json_is_true(json_array_get(e, 3)),
 		};
 	}
 	return true;
@@ -234,6 +241,7 @@ bool counters_from_json(const json_t *j, struct counters *out, struct err *err)
 
 	c.postmaster_start = text_of(j, "postmaster_start");
 	c.stats_reset = text_of(j, "stats_reset");
+	c.collected_since = text_of(j, "collected_since");
 	c.timeline = text_of(j, "timeline");
 	c.system_identifier = text_of(j, "system_identifier");
 	c.snapshot = text_of(j, "snapshot");

@@ -7,7 +7,8 @@
  *  - the baseline is read before the backup's snapshot, the last reading after a fence, when every other
  *    backend has ended and so has flushed what it had counted;
  *  - readings are believed only if the postmaster, the counters and the timeline are the same ones, and
- *    track_counts was on;
+ *    track_counts was on (the crash of a backend loses all counters, and neither the postmaster's start nor the
+ *    database's stats_reset shows it; the background writer's does);
  *  - a table that vanished took its counts along, so then the database's totals must balance;
  *  - nextval() takes no transaction id and counts no row: values of sequences are compared.
  * Counters are in shared memory and flushed by pg_stat_force_next_flush() since PostgreSQL 15: on older
@@ -37,10 +38,12 @@ struct relation_counts {
 struct sequence_value {
 	int64_t oid;
 	char *name, *value; /* "last_value,is_called" as text: exact for every type */
+	bool descends;      /* its increment is negative */
 };
 
 struct counters {
 	char *postmaster_start, *stats_reset; /* text; stats_reset "" while never reset */
+	char *collected_since; /* text; pg_stat_bgwriter.stats_reset: new when a backend's crash lost all counters */
 	char *timeline, *system_identifier;
 	char *snapshot; /* pg_current_snapshot(): xmin:xmax:xip,... */
 	bool track_counts;
@@ -79,7 +82,8 @@ struct own_share {
  * The questions to ask inside a transaction, before it ends: of what it has written so far.
  * Rows: oid, kind, inserted, updated, deleted.  Before COMMIT it looks only at relations that the transaction has
  * locked and at the catalogs (writing takes a lock that is kept to the end, except for the catalogs'); `aborted`
- * at everything, for after a ROLLBACK TO, which gives locks back but keeps the counts.
+ * at every table, for after a ROLLBACK TO, which gives locks back but keeps the counts.  The lock on a sequence that
+ * nextval() and setval() take belongs to the whole transaction, so only those that it used are named.
  */
 char *own_share_sql(const struct db *db, bool aborted); /* the caller's */
 MUST_CHECK bool own_share_add(struct own_share *own, const struct rows *answer, struct err *err);
@@ -95,12 +99,14 @@ json_t *own_share_to_json(const struct own_share *own);
 MUST_CHECK bool own_share_from_json(const json_t *j, struct own_share *out, struct err *err);
 void own_share_clear(struct own_share *own);
 
+/* `is` stands behind `was`: it hands out numbers again that had been handed out there. */
+bool sequence_is_behind(const struct sequence_value *was, const struct sequence_value *is);
+
 /* What others did between two readings. */
 struct foreign_writes {
 	bool known;        /* false: cannot be counted; `why` says it */
 	int64_t rows;      /* inserted, updated and deleted, all tables */
 	struct strv lines; /* "public.invoice: 3 inserted", "sequence public.s moved from 5,t to 9,t" */
-	struct strv lowered; /* names of sequences that stand behind their baseline */
 	char why[256];
 };
 

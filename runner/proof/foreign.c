@@ -29,7 +29,8 @@ static void doubt(struct foreign_writes *out, const char *fmt, ...)
 	va_end(ap);
 }
 
-/* A crash sets the counters to zero while stats_reset stays as it was; a promotion starts a new timeline. */
+/* The crash of one backend sets all counters to zero, while the postmaster goes on and the database's stats_reset
+ * stays empty; a promotion starts a new timeline. */
 static void check_same_counters(const struct counters *before, const struct counters *now,
                                 struct foreign_writes *out)
 {
@@ -43,16 +44,24 @@ static void check_same_counters(const struct counters *before, const struct coun
 		doubt(out, "the server was restarted at %s", now->postmaster_start);
 	if (strcmp(before->stats_reset, now->stats_reset) != 0)
 		doubt(out, "the counters were reset at %s", now->stats_reset);
+	if (strcmp(before->collected_since, now->collected_since) != 0)
+		doubt(out, "the server lost its counters in a crash, or they were reset, at %s", now->collected_since);
 	if (!before->track_counts || !now->track_counts)
 		doubt(out, "track_counts is switched off for some role or database");
 }
 
-/* ANALYZE and autovacuum write here, and nobody else should; the bookkeeping of the program itself is not of others. */
+/* ANALYZE and autovacuum write to the first two, and nobody else should; the third is the run's own diary. */
 static bool is_counted(const struct relation_counts *r)
 {
-	return strcmp(r->name, "pg_catalog.pg_statistic") != 0 &&
-	       strcmp(r->name, "pg_catalog.pg_statistic_ext_data") != 0 &&
-	       !text_starts(r->name, "ripcord.") && !r->is_temporary;
+	static const char *const left_out[] = { "pg_catalog.pg_statistic", "pg_catalog.pg_statistic_ext_data",
+		                                "ripcord.run" };
+
+	for (size_t i = 0; i < sizeof(left_out) / sizeof(left_out[0]); i++) {
+		size_t len = strlen(left_out[i]);
+		if (text_starts(r->name, left_out[i]) && (r->name[len] == '\0' || strcmp(r->name + len, " (TOAST)") == 0))
+			return false;
+	}
+	return !r->is_temporary;
 }
 
 static void say(struct foreign_writes *out, const char *name, struct tuples t)
@@ -146,19 +155,19 @@ static void count_relations(const struct counters *before, const struct counters
 	count_vanished(before, now, living, own, &vanished, out);
 }
 
-static bool is_behind(const char *was, const char *is)
+bool sequence_is_behind(const struct sequence_value *was, const struct sequence_value *is)
 {
-	return strtoll(is, NULL, 10) < strtoll(was, NULL, 10);
+	int64_t from = strtoll(was->value, NULL, 10), to = strtoll(is->value, NULL, 10);
+
+	if (from == to) /* called there and not here: the same number once more */
+		return text_ends(was->value, ",true") && !text_ends(is->value, ",true");
+	return was->descends ? to > from : to < from;
 }
 
 static void count_sequence(const struct sequence_value *was, const struct sequence_value *is,
                            const struct own_share *own, struct foreign_writes *out)
 {
-	if (!was->value || !is->value || strcmp(was->value, is->value) == 0)
-		return;
-	if (is_behind(was->value, is->value))
-		strv_add(&out->lowered, is->name);
-	if (own_share_has_sequence(own, is->oid))
+	if (!was->value || !is->value || strcmp(was->value, is->value) == 0 || own_share_has_sequence(own, is->oid))
 		return;
 	strv_fmt(&out->lines, "sequence %s: moved from %s to %s", is->name, was->value, is->value);
 	out->rows++;
@@ -187,6 +196,6 @@ bool foreign_writes_none(const struct foreign_writes *f) { return f->known && f-
 void foreign_writes_clear(struct foreign_writes *f)
 {
 	strv_clear(&f->lines);
-	strv_clear(&f->lowered);
+	
 	*f = (struct foreign_writes){ .known = false };
 }

@@ -15,13 +15,11 @@ char *own_share_sql(const struct db *db, bool aborted)
 	return mem_fmt("SELECT c.oid::int8, c.relkind, pg_catalog.pg_stat_get_xact_tuples_inserted(c.oid),"
 	               " pg_catalog.pg_stat_get_xact_tuples_updated(c.oid), "
 	               "pg_catalog.pg_stat_get_xact_tuples_deleted(c.oid)"
-	               " FROM pg_catalog.pg_class c WHERE NOT c.relisshared AND c.relkind IN ('r', 't', 'm', "
-	               "'S')%s%s",
-	               aborted ? ""
-	                       : " AND (c.oid < 16384 OR c.oid IN (SELECT l.relation FROM "
-	                         "pg_catalog.pg_locks l WHERE l.pid ="
-	                         " pg_catalog.pg_backend_pid() AND l.locktype = 'relation' AND l.mode <> "
-	                         "'AccessShareLock'))",
+	               " FROM pg_catalog.pg_class c WHERE NOT c.relisshared"
+	               " AND c.relkind IN ('r', 't', 'm', 'S') AND (%s OR c.oid IN (SELECT l.relation"
+	               "  FROM pg_catalog.pg_locks l WHERE l.pid = pg_catalog.pg_backend_pid()"
+	               "  AND l.locktype = 'relation' AND l.mode <> 'AccessShareLock'))%s",
+	               aborted ? "c.relkind <> 'S'" : "c.oid < 16384",
 	               db_server_version(db) >= 150000 ? FLUSH_AT_END : "");
 }
 
