@@ -49,7 +49,7 @@ static bool put_sequences_back(struct run *run, struct err *err)
 		}
 		b++, n++;
 		if (!was->value || !is->value || !own_share_has_sequence(&run->own, was->oid) ||
-		    strtoll(is->value, NULL, 10) >= strtoll(was->value, NULL, 10))
+		    !sequence_is_behind(was, is))
 			continue;
 		if (!db_runf(run->db, err, "SELECT pg_catalog.setval(%L::pg_catalog.regclass, %lld, %L)",
 		             was->name, strtoll(was->value, NULL, 10),
@@ -220,7 +220,9 @@ static bool storage_is_back(struct run *run, struct err *why)
 
 static bool prove_downgrade(struct run *run, struct err *why)
 {
-	return before_is_now(run, why) && rows_untouched(run, why) && storage_is_back(run, why) &&
+	/* Whom a fence does not keep out may have written while the downgrade ran. */
+	run->foreign_counted = false;
+	return may_go_back(run, why) && before_is_now(run, why) && rows_untouched(run, why) && storage_is_back(run, why) &&
 	       sequences_are_back(run, why) && roles_are_back(run, why);
 }
 
@@ -242,8 +244,9 @@ static enum climb climb_downgrade(struct run *run, struct err *why)
 		return CLIMB_NEXT;
 	if (is_command(run) ? !run->request->down_command : run->left_partial)
 		return CLIMB_NEXT;
+	/* The next rung loses nothing either, and leaves the candidate ready for the person who decides. */
 	if (!may_go_back(run, why))
-		return CLIMB_STUCK;
+		return run->config->on_failure_restore && run->manifest ? CLIMB_NEXT : CLIMB_STUCK;
 	/* What cannot be proven afterwards need not be tried: the rows are gone whatever the schema says. */
 	if (!is_command(run) && !rows_untouched(run, why))
 		return CLIMB_NEXT;
@@ -272,6 +275,12 @@ static enum climb climb_restore(struct run *run, struct err *why)
 	/* Also when nothing may be lost: then the candidate stands ready for the person who decides. */
 	if (run->before.facts && !run_build_candidate(run, why))
 		return CLIMB_STUCK;
+	/* The restore took its time: counted again, so that what the swap compares with is a moment old, and what autovacuum
+	 * wrote meanwhile is not taken for others' rows. */
+	if (may) {
+		run->foreign_counted = false;
+		may = may_go_back(run, &loss);
+	}
 	if (!may) {
 		*why = loss;
 		return CLIMB_STUCK;
