@@ -39,10 +39,10 @@ static void watch_clear(struct watch *w)
 static bool look(struct watch *w, size_t *alive, struct err *err)
 {
 	struct session *sessions;
-	int64_t pids[4];
-	size_t n, n_pids = run_pids(w->run, pids);
+	struct pids pids = run_pids(w->run);
+	size_t n;
 
-	if (!sessions_list(w->run->admin, w->run->before.oid, pids, n_pids, &sessions, &n, err))
+	if (!sessions_list(w->run->admin, w->run->before.oid, &pids, &sessions, &n, err))
 		return false;
 	*alive = 0;
 	for (size_t i = 0; i < n; i++) {

@@ -25,19 +25,18 @@ static bool connect_again(struct run *run, struct err *err)
 /* The journal has what the limit was before it is set, so that recovery can put it back. */
 bool run_fence(struct run *run, const struct db *more, int places, struct err *err)
 {
-	int64_t pids[4];
-	size_t n = run_pids(run, pids);
+	struct pids pids = run_pids(run);
 	json_int_t limit = json_integer_value(json_object_get(run->before.facts, "connection_limit"));
 
 	if (more)
-		pids[n++] = db_pid(more);
-	int slots = (int)n + places;
+		pids.v[pids.n++] = db_pid(more);
+	int slots = (int)pids.n + places;
 	if (run->journal && !journal_write(run->journal, "fence", "begin",
 	                                   json_pack("{s:I, s:I, s:i}", "oid", (json_int_t)run->before.oid,
 	                                             "before", limit, "ours", slots),
 	                                   err))
 		return false;
-	return fence_set(&run->fence, run->admin, run->before.oid, slots, pids, n, err);
+	return fence_set(&run->fence, run->admin, run->before.oid, slots, &pids, err);
 }
 
 bool run_fence_and_count(struct run *run, struct err *err)

@@ -31,8 +31,8 @@ struct guard_request {
 /* Fills the report whatever happens; its exit is run_report_exit(). */
 void guard_run(const struct config *config, const struct guard_request *request, struct run_report *report);
 
-/* Finishes or takes back an unfinished run; run NULL: the one there is. */
+/* Finishes or takes back an unfinished run; wanted NULL: the one there is. */
 enum recover_way { RECOVER_AUTO, RECOVER_FORWARD, RECOVER_DOWN, RECOVER_SWAP };
-void guard_recover(const struct config *config, const char *run, enum recover_way way, bool accept_loss, struct run_report *report);
+void guard_recover(const struct config *config, const char *wanted, enum recover_way way, bool accept_loss, struct run_report *report);
 
 #endif

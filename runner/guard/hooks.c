@@ -15,8 +15,6 @@
 #include <string.h>
 #include <unistd.h>
 
-extern char **environ;
-
 enum { PAUSE_BETWEEN_ATTEMPTS_MS = 1000, ANSWER_MAX = 1 << 20 };
 
 /* ------------------------------------------------------------------ commands */

@@ -45,7 +45,7 @@ static bool open_at(const char *state_dir, const char *run, int flags, struct jo
 bool journal_create(const char *state_dir, const char *run, struct journal **out, struct err *err)
 {
 	cleanup_free char *dir = mem_fmt("%s/runs", state_dir);
-	struct journal *j;
+	struct journal *j = NULL;
 
 	if (!file_make_dirs(dir, 0700, err) || !open_at(state_dir, run, O_CREAT | O_EXCL, &j, err))
 		return false;
@@ -71,7 +71,7 @@ static bool drop_cut_line(const char *path, int fd, struct err *err)
 
 bool journal_reopen(const char *state_dir, const char *run, struct journal **out, struct err *err)
 {
-	struct journal *j;
+	struct journal *j = NULL;
 
 	if (!open_at(state_dir, run, 0, &j, err))
 		return false;
@@ -93,7 +93,8 @@ void journal_close(struct journal *j)
 	free(j);
 }
 
-bool journal_write(struct journal *j, const char *step, const char *event, json_t *data, struct err *err)
+/* Without the sync: a line that a power cut may take with it, and that nothing rests on. */
+bool journal_note(struct journal *j, const char *step, const char *event, json_t *data, struct err *err)
 {
 	char at[CLOCK_ISO];
 	json_t *line = json_object();
@@ -109,7 +110,12 @@ bool journal_write(struct journal *j, const char *step, const char *event, json_
 
 	cleanup_free char *text = json_dumps(line, JSON_COMPACT);
 	cleanup_free char *whole = mem_fmt("%s\n", text);
-	if (!file_write_all(j->fd, whole, strlen(whole), j->path, err))
+	return file_write_all(j->fd, whole, strlen(whole), j->path, err);
+}
+
+bool journal_write(struct journal *j, const char *step, const char *event, json_t *data, struct err *err)
+{
+	if (!journal_note(j, step, event, data, err))
 		return false;
 	return fsync(j->fd) == 0 || err_sys(err, "cannot sync the journal %s", j->path);
 }

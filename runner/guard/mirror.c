@@ -11,9 +11,9 @@
 #include <unistd.h>
 
 static const char create_sql[] = "CREATE TABLE IF NOT EXISTS ripcord.run (run uuid PRIMARY KEY, token text "
-                                 "NOT NULL, host text NOT NULL,"
+				 "NOT NULL, host text NOT NULL,"
 				 " pid integer NOT NULL, started_at timestamptz NOT NULL DEFAULT now(), "
-                                 "ended_at timestamptz, outcome text,"
+				 "ended_at timestamptz, outcome text,"
 				 " journal jsonb NOT NULL DEFAULT '[]')";
 
 /* Not after the count of others' writes: the swap has to find the counters where the count left them. */

@@ -124,11 +124,12 @@ static bool swap(struct run *run, const char *candidate, struct restore_result *
 	cleanup_free char *quarantine = database_derived_name(run->database, "quarantine", run->id);
 	cleanup_free char *comment =
 		mem_fmt("ripcord: quarantine of run %s; `ripcord quarantine drop` ends it", run->id);
+	const struct pids none = { .n = 0 };
 	cleanup_json json_t *facts = NULL;
 	bool unknown;
 
 	if (!database_facts(run->admin, run->database, &facts, err) ||
-	    !fence_set(&run->fence, run->admin, run->before.oid, 0, NULL, 0, err))
+	    !fence_set(&run->fence, run->admin, run->before.oid, 0, &none, err))
 		return false;
 	struct swap_request request = {
 		.maintenance = run->maintenance,

@@ -57,7 +57,7 @@ static bool advance_sequences(struct run *run, struct db *candidate, struct err 
 		    !db_runf(
 			    candidate, err,
 			    "SELECT pg_catalog.setval(s.seqrelid::pg_catalog.regclass, %s) FROM "
-		            "pg_catalog.pg_sequence s"
+			    "pg_catalog.pg_sequence s"
 			    " WHERE s.seqrelid = %L::pg_catalog.regclass AND sign(s.seqincrement) *"
 			    " (%s - coalesce(pg_catalog.pg_sequence_last_value(s.seqrelid), s.seqstart)) > 0",
 			    value, name, value))

@@ -118,13 +118,13 @@ struct exec_settings run_exec_settings(const struct run *run)
 		                       .actor = run_actor(run) };
 }
 
-size_t run_pids(const struct run *run, int64_t pids[4])
+struct pids run_pids(const struct run *run)
 {
-	size_t n = 0;
+	struct pids pids = { .n = 0 };
 
 	if (run->db && !db_is_lost(run->db))
-		pids[n++] = db_pid(run->db);
-	return n;
+		pids.v[pids.n++] = db_pid(run->db);
+	return pids;
 }
 
 bool run_journal(struct run *run, const char *step, const char *event, json_t *data, struct err *err)

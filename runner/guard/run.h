@@ -82,7 +82,7 @@ struct actor run_actor(const struct run *run);
 /* "ripcord/<run8>/<what>" for application_name; run8 is uuid_short(). */
 char *run_application(const struct run *run, const char *what);
 /* Our own sessions in the live database, for fences. */
-size_t run_pids(const struct run *run, int64_t pids[4]);
+struct pids run_pids(const struct run *run);
 /* Journals, and mirrors while the live database is ours to write. */
 MUST_CHECK bool run_journal(struct run *run, const char *step, const char *event, json_t *data, struct err *err);
 

@@ -42,7 +42,7 @@ static const char facts_sql[] =
 	"SELECT pg_catalog.json_build_object("
 	" 'oid', d.oid::int8, 'name', d.datname, 'owner', pg_catalog.pg_get_userbyid(d.datdba),"
 	" 'encoding', pg_catalog.pg_encoding_to_char(d.encoding), 'collate', d.datcollate, 'ctype', "
-        "d.datctype,"
+	"d.datctype,"
 	" 'provider', pg_catalog.to_jsonb(d)->>'datlocprovider',"
 	" 'locale', coalesce(pg_catalog.to_jsonb(d)->>'datlocale', pg_catalog.to_jsonb(d)->>'daticulocale'),"
 	" 'rules', pg_catalog.to_jsonb(d)->>'daticurules',"
@@ -57,16 +57,16 @@ static const char facts_sql[] =
 	"   'role', CASE WHEN s.setrole <> 0 THEN pg_catalog.pg_get_userbyid(s.setrole) END,"
 	"   'name', pg_catalog.split_part(e.entry, '=', 1),"
 	"   'value', pg_catalog.substr(e.entry, pg_catalog.strpos(e.entry, '=') + 1)) ORDER BY s.setrole, "
-        "e.place)"
+	"e.place)"
 	"  FROM pg_catalog.pg_db_role_setting s, pg_catalog.unnest(s.setconfig) WITH ORDINALITY e(entry, "
-        "place)"
+	"place)"
 	"  WHERE s.setdatabase = d.oid),"
 	" 'labels', (SELECT pg_catalog.json_agg(pg_catalog.json_build_object('provider', l.provider, "
-        "'label', l.label)"
+	"'label', l.label)"
 	"   ORDER BY l.provider) FROM pg_catalog.pg_shseclabel l"
 	"  WHERE l.objoid = d.oid AND l.classoid = 'pg_catalog.pg_database'::pg_catalog.regclass))"
 	" FROM pg_catalog.pg_database d JOIN pg_catalog.pg_tablespace t ON t.oid = d.dattablespace WHERE "
-        "d.datname = $1";
+	"d.datname = $1";
 
 bool database_facts(struct db *db, const char *name, json_t **out, struct err *err)
 {

@@ -41,8 +41,14 @@ struct session {
 	int64_t pid;
 	char *role, *application, *since;
 };
-/* Client sessions in the database other than those of `ours` (pids).  Free with sessions_free(). */
-MUST_CHECK bool sessions_list(struct db *db, int64_t oid, const int64_t *ours, size_t n_ours, struct session **out, size_t *n,
+/* Backends of the run's own sessions, which a fence spares. */
+struct pids {
+	int64_t v[4];
+	size_t n;
+};
+
+/* Client sessions in the database other than `ours`.  Free with sessions_free(). */
+MUST_CHECK bool sessions_list(struct db *db, int64_t oid, const struct pids *ours, struct session **out, size_t *n,
                               struct err *err);
 void sessions_free(struct session *v, size_t n);
 
@@ -59,10 +65,9 @@ struct fence {
 
 /* Sets it so that at most `slots` connections can be open, then ends all others and proves that none is left.
  * ERR_REFUSED when some cannot be ended (the message names them), with the fence put back. */
-MUST_CHECK bool fence_set(struct fence *fence, struct db *db, int64_t oid, int slots, const int64_t *ours, size_t n_ours,
-                          struct err *err);
+MUST_CHECK bool fence_set(struct fence *fence, struct db *db, int64_t oid, int slots, const struct pids *ours, struct err *err);
 /* Ends all sessions but ours until none is left.  ERR_REFUSED after ten seconds. */
-MUST_CHECK bool sessions_end(struct db *db, int64_t oid, const int64_t *ours, size_t n_ours, struct err *err);
+MUST_CHECK bool sessions_end(struct db *db, int64_t oid, const struct pids *ours, struct err *err);
 MUST_CHECK bool fence_open(struct fence *fence, struct db *db, struct err *err); /* not set: nothing to do */
 
 #endif

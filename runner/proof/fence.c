@@ -12,13 +12,13 @@
 enum { END_WITHIN_MS = 10000, LOOK_EVERY_MS = 20 };
 
 /* "{1,2,3}": the text of an int8[]. */
-static char *pid_array(const int64_t *pids, size_t n)
+static char *pid_array(const struct pids *pids)
 {
 	struct buf b = BUF_INIT(1 << 16);
 
 	buf_char(&b, '{');
-	for (size_t i = 0; i < n; i++)
-		buf_fmt(&b, "%s%" PRId64, i ? "," : "", pids[i]);
+	for (size_t i = 0; i < pids->n; i++)
+		buf_fmt(&b, "%s%" PRId64, i ? "," : "", pids->v[i]);
 	buf_char(&b, '}');
 	return buf_take(&b);
 }
@@ -29,10 +29,10 @@ static char *pid_array(const int64_t *pids, size_t n)
 	" FROM pg_catalog.pg_stat_activity a WHERE a.datid = $1::oid AND a.pid <> ALL ($2::int8[])"          \
 	" AND a.backend_type NOT IN ('parallel worker', 'autovacuum worker')"
 
-bool sessions_list(struct db *db, int64_t oid, const int64_t *ours, size_t n_ours, struct session **out,
-                   size_t *n, struct err *err)
+bool sessions_list(struct db *db, int64_t oid, const struct pids *ours, struct session **out, size_t *n,
+                   struct err *err)
 {
-	cleanup_free char *database = mem_fmt("%" PRId64, oid), *pids = pid_array(ours, n_ours);
+	cleanup_free char *database = mem_fmt("%" PRId64, oid), *pids = pid_array(ours);
 	cleanup_rows struct rows *r = NULL;
 
 	if (!db_query(db,
@@ -70,9 +70,9 @@ static bool end_once(struct db *db, const char *database, const char *pids, int6
 		DB_ARGS(database, pids), left, err);
 }
 
-bool sessions_end(struct db *db, int64_t oid, const int64_t *ours, size_t n_ours, struct err *err)
+bool sessions_end(struct db *db, int64_t oid, const struct pids *ours, struct err *err)
 {
-	cleanup_free char *database = mem_fmt("%" PRId64, oid), *pids = pid_array(ours, n_ours);
+	cleanup_free char *database = mem_fmt("%" PRId64, oid), *pids = pid_array(ours);
 	int64_t deadline = clock_ms() + END_WITHIN_MS, left;
 
 	do {
@@ -86,7 +86,7 @@ bool sessions_end(struct db *db, int64_t oid, const int64_t *ours, size_t n_ours
 	               END_WITHIN_MS / 1000);
 }
 
-bool fence_set(struct fence *fence, struct db *db, int64_t oid, int slots, const int64_t *ours, size_t n_ours,
+bool fence_set(struct fence *fence, struct db *db, int64_t oid, int slots, const struct pids *ours,
                struct err *err)
 {
 	cleanup_free char *text = mem_fmt("%" PRId64, oid);
@@ -104,7 +104,7 @@ bool fence_set(struct fence *fence, struct db *db, int64_t oid, int slots, const
 		return err_wrap(err, "cannot fence database \"%s\"", name);
 	fence->oid = oid;
 	fence->ours = slots;
-	if (!sessions_end(db, oid, ours, n_ours, err)) {
+	if (!sessions_end(db, oid, ours, err)) {
 		struct err second = ERR_INIT;
 		if (!fence_open(fence, db, &second))
 			err_wrap(err, "%s", second.msg);

@@ -6,9 +6,9 @@
 static const char identity_sql[] =
 	"SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) || ': ' || c.oid || ' stored in '"
 	" || coalesce(pg_catalog.pg_relation_filenode(c.oid)::text, 'none') || coalesce((SELECT "
-        "pg_catalog.string_agg("
+	"pg_catalog.string_agg("
 	"  pg_catalog.format(', %I %s', a.attname, a.attnum), '' ORDER BY a.attnum) FROM "
-        "pg_catalog.pg_attribute a"
+	"pg_catalog.pg_attribute a"
 	"  WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped), '')"
 	" FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
 	" WHERE c.relkind IN ('r', 'm', 'p', 'S') AND c.relpersistence <> 't' AND c.oid >= 16384"
