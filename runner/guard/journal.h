@@ -1,12 +1,12 @@
 /*
  * journal.h - what a run did, written before and after each step that changes anything.
  *
- *     STATE_DIR/runs/<run>.jsonl      one JSON object a line, each line synced
+ *     STATE_DIR/runs/<run>.jsonl      one JSON object a line, each line synced but those of transactional revisions
  *     {"at": "2026-11-22T10:15:00.123456Z", "step": "backup", "event": "begin", ...data}
  *
  * The first line is step "run", event "begin", with what the run is; a last line "run", "end" has the
  * outcome.  A journal without that line, or with outcome "stuck", is of an unfinished run: a new run refuses.
- * The same lines go to ripcord.run of the database while that is the live one (mirror.h), so that another
+ * The synced lines go to ripcord.run of the database while that is the live one (mirror.h), so that another
  * machine can recover.  A line cut short by a crash is no line.
  */
 #ifndef RUNNER_GUARD_JOURNAL_H
@@ -28,6 +28,10 @@ static inline void cleanup_journal_(struct journal **j) { journal_close(*j); }
 
 /* Appends a line and syncs it.  data: members added to it, stolen, may be NULL. */
 MUST_CHECK bool journal_write(struct journal *j, const char *step, const char *event, json_t *data, struct err *err);
+/* Appends a line and leaves it to the system to write it out: for a transactional revision, whose evidence is the row
+ * that commits with it.  The end of the process loses nothing; a power cut may lose the line, and then the count of
+ * others' writes, which misses our own share, refuses. */
+MUST_CHECK bool journal_note(struct journal *j, const char *step, const char *event, json_t *data, struct err *err);
 /* The last line, as it was written: for the mirror. */
 const json_t *journal_last(const struct journal *j);
 

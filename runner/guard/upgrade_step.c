@@ -100,6 +100,16 @@ static json_t *unit_data(const struct step *steps, size_t n, const struct run *r
 	                 "backend", db_pid(run->db));
 }
 
+/* A transactional unit needs no synced line of its own, nor one in the mirror, whose row is written anew with
+ * each: the ledger's rows commit with it.  A line is kept so that a reader sees the story. */
+static bool journal_unit(struct run *run, const struct step *step, const char *event, json_t *data, struct err *err)
+{
+	const char *name = direction_name(step->direction);
+
+	return section_of(step)->transaction ? journal_note(run->journal, name, event, data, err)
+	                                     : run_journal(run, name, event, data, err);
+}
+
 static bool exec_one_unit(struct run *run, const struct step *steps, size_t n, struct exec_report *report,
                           struct err *err)
 {
@@ -162,8 +172,7 @@ static bool run_unit(struct run *run, const struct step *steps, size_t n, struct
 		run->report->failure_phase = "hook";
 		return false;
 	}
-	/* Needs no synced line of its own when it is transactional; one is kept so that a reader sees the story. */
-	if (!run_journal(run, direction_name(steps[0].direction), "begin", unit_data(steps, n, run), err))
+	if (!journal_unit(run, steps, "begin", unit_data(steps, n, run), err))
 		return false;
 	bool ok = exec_one_unit(run, steps, n, &report, err);
 	if (!ok && report.commit_unknown) {
@@ -184,7 +193,7 @@ static bool run_unit(struct run *run, const struct step *steps, size_t n, struct
 	json_t *data = unit_data(steps, n, run);
 	json_put(data, "own", own_share_to_json(&run->own));
 	json_put(data, "xid", json_str(report.xid));
-	return run_journal(run, direction_name(steps[0].direction), "done", data, err);
+	return journal_unit(run, steps, "done", data, err);
 }
 
 bool run_steps(struct run *run, const struct plan *plan, size_t *done, struct err *err)
