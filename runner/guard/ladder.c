@@ -110,10 +110,15 @@ static bool may_go_back(struct run *run, struct err *why)
 	}
 	if (!run->foreign_counted && !run_fence_and_count(run, why))
 		return false;
-	if (foreign_writes_none(&run->foreign) || run->accept_loss)
+	if (run->accept_loss)
 		return true;
-	say_foreign(run, why);
-	return false;
+	if (!foreign_writes_none(&run->foreign)) {
+		say_foreign(run, why);
+		return false;
+	}
+	/* No counter of this database tells of its settings, owner and rights: they are in shared catalogs. */
+	return run->committed.database || before_facts_are_now(run, why) ||
+	       err_wrap(why, "others changed the database since the backup");
 }
 
 /* ------------------------------------------------------------------ downgrade */
@@ -222,8 +227,8 @@ static bool prove_downgrade(struct run *run, struct err *why)
 {
 	/* Whom a fence does not keep out may have written while the downgrade ran. */
 	run->foreign_counted = false;
-	return may_go_back(run, why) && before_is_now(run, why) && rows_untouched(run, why) && storage_is_back(run, why) &&
-	       sequences_are_back(run, why) && roles_are_back(run, why);
+	return may_go_back(run, why) && before_is_now(run, why) && rows_untouched(run, why) &&
+	       storage_is_back(run, why) && sequences_are_back(run, why) && roles_are_back(run, why);
 }
 
 static bool go_down(struct run *run, struct err *why)

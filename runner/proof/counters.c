@@ -13,7 +13,7 @@ static const char relations_sql[] =
 	"SELECT c.oid::int8, coalesce((SELECT pg_catalog.format('%I.%I (TOAST)', s.nspname, o.relname)"
 	"  FROM pg_catalog.pg_class o JOIN pg_catalog.pg_namespace s ON s.oid = o.relnamespace"
 	"  WHERE c.relkind = 't' AND o.reltoastrelid = c.oid), pg_catalog.format('%I.%I', n.nspname, "
-        "c.relname)),"
+	"c.relname)),"
 	" pg_catalog.pg_stat_get_tuples_inserted(c.oid), pg_catalog.pg_stat_get_tuples_updated(c.oid),"
 	" pg_catalog.pg_stat_get_tuples_deleted(c.oid), c.relpersistence = 't'"
 	" FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
@@ -25,9 +25,9 @@ static const char server_sql[] =
 	" (SELECT system_identifier::text FROM pg_catalog.pg_control_system()),"
 	" pg_catalog.pg_current_snapshot()::text,"
 	" pg_catalog.current_setting('track_counts') = 'on' AND NOT EXISTS (SELECT FROM "
-        "pg_catalog.pg_db_role_setting s,"
+	"pg_catalog.pg_db_role_setting s,"
 	"  pg_catalog.unnest(s.setconfig) e WHERE e ILIKE 'track_counts=%' AND e NOT ILIKE "
-        "'track_counts=on'),"
+	"'track_counts=on'),"
 	" d.tup_inserted, d.tup_updated, d.tup_deleted, d.sessions,"
 	" (SELECT coalesce(w.stats_reset::text, '') FROM pg_catalog.pg_stat_bgwriter w)"
 	" FROM pg_catalog.pg_stat_database d WHERE d.datname = pg_catalog.current_database()";
@@ -117,6 +117,20 @@ static bool read_sequences(struct db *db, struct counters *c, struct err *err)
 	return true;
 }
 
+static bool read_prepared(struct db *db, struct counters *c, struct err *err)
+{
+	cleanup_rows struct rows *r = NULL;
+
+	if (!db_query(db,
+	              "SELECT gid FROM pg_catalog.pg_prepared_xacts WHERE database = pg_catalog.current_database()"
+	              " ORDER BY prepared",
+	              DB_NO_ARGS, &r, err))
+		return false;
+	for (size_t i = 0; i < rows_count(r); i++)
+		strv_add(&c->prepared, rows_get(r, i, 0));
+	return true;
+}
+
 bool counters_read(struct db *db, struct counters *out, struct err *err)
 {
 	cleanup_counters struct counters c = { .n_relations = 0 };
@@ -125,7 +139,8 @@ bool counters_read(struct db *db, struct counters *out, struct err *err)
 	if (db_server_version(db) >= 150000 &&
 	    !db_run(db, "SELECT pg_catalog.pg_stat_force_next_flush()", err))
 		return false;
-	if (!read_server(db, &c, err) || !read_relations(db, &c, err) || !read_sequences(db, &c, err))
+	if (!read_server(db, &c, err) || !read_relations(db, &c, err) || !read_sequences(db, &c, err) ||
+	    !read_prepared(db, &c, err))
 		return err_wrap(err, "cannot read the server's counters");
 	*out = c;
 	c = (struct counters){ .n_relations = 0 };
@@ -148,6 +163,7 @@ void counters_clear(struct counters *c)
 	free(c->timeline);
 	free(c->system_identifier);
 	free(c->snapshot);
+	strv_clear(&c->prepared);
 	*c = (struct counters){ .n_relations = 0 };
 }
 
@@ -178,8 +194,9 @@ json_t *counters_to_json(const struct counters *c)
 		                               tuples_to_json(&r->rows), (int)r->is_temporary));
 	}
 	for (size_t i = 0; i < c->n_sequences; i++)
-		json_push(sequences, json_pack("[I,s,s?,b]", (json_int_t)c->sequences[i].oid, c->sequences[i].name,
-		                               c->sequences[i].value, (int)c->sequences[i].descends));
+		json_push(sequences,
+		          json_pack("[I,s,s?,b]", (json_int_t)c->sequences[i].oid, c->sequences[i].name,
+		                    c->sequences[i].value, (int)c->sequences[i].descends));
 	json_put(out, "postmaster_start", json_str(c->postmaster_start));
 	json_put(out, "stats_reset", json_str(c->stats_reset));
 	json_put(out, "collected_since", json_str(c->collected_since));

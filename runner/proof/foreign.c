@@ -45,7 +45,8 @@ static void check_same_counters(const struct counters *before, const struct coun
 	if (strcmp(before->stats_reset, now->stats_reset) != 0)
 		doubt(out, "the counters were reset at %s", now->stats_reset);
 	if (strcmp(before->collected_since, now->collected_since) != 0)
-		doubt(out, "the server lost its counters in a crash, or they were reset, at %s", now->collected_since);
+		doubt(out, "the server lost its counters in a crash, or they were reset, at %s",
+		      now->collected_since);
 	if (!before->track_counts || !now->track_counts)
 		doubt(out, "track_counts is switched off for some role or database");
 }
@@ -58,7 +59,8 @@ static bool is_counted(const struct relation_counts *r)
 
 	for (size_t i = 0; i < sizeof(left_out) / sizeof(left_out[0]); i++) {
 		size_t len = strlen(left_out[i]);
-		if (text_starts(r->name, left_out[i]) && (r->name[len] == '\0' || strcmp(r->name + len, " (TOAST)") == 0))
+		if (text_starts(r->name, left_out[i]) &&
+		    (r->name[len] == '\0' || strcmp(r->name + len, " (TOAST)") == 0))
 			return false;
 	}
 	return !r->is_temporary;
@@ -167,7 +169,8 @@ bool sequence_is_behind(const struct sequence_value *was, const struct sequence_
 static void count_sequence(const struct sequence_value *was, const struct sequence_value *is,
                            const struct own_share *own, struct foreign_writes *out)
 {
-	if (!was->value || !is->value || strcmp(was->value, is->value) == 0 || own_share_has_sequence(own, is->oid))
+	if (!was->value || !is->value || strcmp(was->value, is->value) == 0 ||
+	    own_share_has_sequence(own, is->oid))
 		return;
 	strv_fmt(&out->lines, "sequence %s: moved from %s to %s", is->name, was->value, is->value);
 	out->rows++;
@@ -189,6 +192,9 @@ void foreign_writes_count(const struct counters *before, const struct counters *
 		else
 			n++;
 	}
+	/* What it wrote is in no count until COMMIT PREPARED, which may come at any time. */
+	for (size_t i = 0; i < now->prepared.n; i++)
+		strv_fmt(&out->lines, "transaction \"%s\" is prepared and has not ended", now->prepared.v[i]);
 }
 
 bool foreign_writes_none(const struct foreign_writes *f) { return f->known && f->lines.n == 0; }
@@ -196,6 +202,5 @@ bool foreign_writes_none(const struct foreign_writes *f) { return f->known && f-
 void foreign_writes_clear(struct foreign_writes *f)
 {
 	strv_clear(&f->lines);
-	
 	*f = (struct foreign_writes){ .known = false };
 }

@@ -122,14 +122,18 @@ agree() {
   assert_same heads "aaa1" "$(alembic current 2>/dev/null | cut -d' ' -f1)"
 }
 
-@test "guard -- alembic: a failure that left nothing behind is not restored" {
-  alembic_revision aaa1 "" "CREATE TABLE t (a int)" "DROP TABLE t"
+@test "guard -- alembic: a failure that was rolled back ends as before, by whatever rung" {
+  alembic_revision aaa1 "" "CREATE TABLE t AS SELECT generate_series(1, 100) AS a" "DROP TABLE t"
   run_ripcord guard -- alembic upgrade head
   assert_exit 0
-  alembic_revision bbb2 aaa1 "CREATE TABLE u (a int); SELECT 1/0" "DROP TABLE u"
+  alembic_revision bbb2 aaa1 "CREATE TABLE u (a int); DELETE FROM t; SELECT 1/0" "DROP TABLE u"
+  before=$(table_digest t)
   run_ripcord guard --json -- alembic upgrade head
-  assert_exit 4
-  assert_json '.outcome == "rolled-back" and .quarantine == null'
+  # Aborted work is in the server's counters too: where it cannot be told from work that stayed, a restore is right.
+  [ "$status" = 4 ] || [ "$status" = 5 ] || fail "exit $status"
+  assert_same digest "$before" "$(table_digest t)"
+  assert_same table "" "$(sql "SELECT to_regclass('u')")"
+  assert_same heads aaa1 "$(alembic current 2>/dev/null | cut -d' ' -f1)"
 }
 
 @test "guard --down: the other tool's own way back, when it is one" {
