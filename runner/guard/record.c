@@ -62,7 +62,7 @@ void before_clear(struct before *b)
 }
 
 /* The database's own facts, read past a fence that is set just now. */
-static bool facts_are_back(struct run *run, struct err *err)
+bool before_facts_are_now(struct run *run, struct err *err)
 {
 	cleanup_json json_t *now = NULL;
 
@@ -95,7 +95,7 @@ bool before_is_now(struct run *run, struct err *err)
 		return err_set(err, ERR_REFUSED,
 		               "the schema is not as it was before the run; %zu facts differ:\n%.700s",
 		               differ, buf_text(&diff));
-	return facts_are_back(run, err);
+	return before_facts_are_now(run, err);
 }
 
 bool before_from_backup(struct run *run, struct err *err)

@@ -106,6 +106,8 @@ MUST_CHECK bool before_from_json(const json_t *j, struct before *b, struct err *
 void before_clear(struct before *b);
 /* Fingerprints of now and of before are equal, else ERR_REFUSED with the difference. */
 MUST_CHECK bool before_is_now(struct run *run, struct err *err);
+/* The same of the database's own facts alone. */
+MUST_CHECK bool before_facts_are_now(struct run *run, struct err *err);
 
 /* What a backup says of the database and the schema it was taken from, for comparing a restore with. */
 MUST_CHECK bool before_from_backup(struct run *run, struct err *err);
@@ -146,6 +148,8 @@ void run_stuck(struct run *run, const char *why);
 /* restore_step.c */
 MUST_CHECK bool run_build_candidate(struct run *run, struct err *err);
 MUST_CHECK bool run_swap(struct run *run, struct err *err);
+/* The database of the live name is as before the run, the cluster's roles included. */
+MUST_CHECK bool run_prove_swapped(struct run *run, struct err *err);
 
 /* plan_show.c */
 void run_show_plan(const struct run *run, FILE *out);

@@ -54,6 +54,7 @@ struct counters {
 	size_t n_relations;
 	struct sequence_value *sequences; /* sorted by oid */
 	size_t n_sequences;
+	struct strv prepared; /* transactions that nobody has ended yet, by their names; not in the journal */
 };
 
 /* Forces this session's own counts out first.  Needs no open transaction. */
@@ -74,13 +75,15 @@ struct own_share {
 	size_t n_relations;
 	int64_t *sequences; /* OIDs, sorted */
 	size_t n_sequences;
-	bool unknown;       /* a transaction's share was lost with its session, or cannot be told from others' */
+	bool database;      /* it changed facts of the database itself, which are in shared catalogs */
+	bool unknown;        /* a transaction's share was lost with its session, or cannot be told from others' */
 	char why[160];      /* of unknown, "" for a lost session */
 };
 
 /*
  * The questions to ask inside a transaction, before it ends: of what it has written so far.
- * Rows: oid, kind, inserted, updated, deleted.  Before COMMIT it looks only at relations that the transaction has
+ * Rows: oid, kind, inserted, updated, deleted; kind 'D' is the sum over the shared catalogs that describe databases.
+ * Before COMMIT it looks only at relations that the transaction has
  * locked and at the catalogs (writing takes a lock that is kept to the end, except for the catalogs'); `aborted`
  * at every table, for after a ROLLBACK TO, which gives locks back but keeps the counts.  The lock on a sequence that
  * nextval() and setval() take belongs to the whole transaction, so only those that it used are named.

@@ -18,7 +18,12 @@ char *own_share_sql(const struct db *db, bool aborted)
 	               " FROM pg_catalog.pg_class c WHERE NOT c.relisshared"
 	               " AND c.relkind IN ('r', 't', 'm', 'S') AND (%s OR c.oid IN (SELECT l.relation"
 	               "  FROM pg_catalog.pg_locks l WHERE l.pid = pg_catalog.pg_backend_pid()"
-	               "  AND l.locktype = 'relation' AND l.mode <> 'AccessShareLock'))%s",
+	               "  AND l.locktype = 'relation' AND l.mode <> 'AccessShareLock'))%s"
+	               " UNION ALL SELECT 0, 'D', sum(pg_catalog.pg_stat_get_xact_tuples_inserted(c.oid)),"
+	               " sum(pg_catalog.pg_stat_get_xact_tuples_updated(c.oid)),"
+	               " sum(pg_catalog.pg_stat_get_xact_tuples_deleted(c.oid)) FROM pg_catalog.pg_class c WHERE c.oid IN"
+	               " ('pg_catalog.pg_database'::pg_catalog.regclass, 'pg_catalog.pg_db_role_setting'::pg_catalog.regclass,"
+	               " 'pg_catalog.pg_shdescription'::pg_catalog.regclass, 'pg_catalog.pg_shseclabel'::pg_catalog.regclass)",
 	               aborted ? "c.relkind <> 'S'" : "c.oid < 16384",
 	               db_server_version(db) >= 150000 ? FLUSH_AT_END : "");
 }
@@ -86,6 +91,8 @@ bool own_share_add(struct own_share *own, const struct rows *answer, struct err 
 
 		if (rows_get(answer, i, 1)[0] == 'S')
 			add_sequence(own, rows_int(answer, i, 0));
+		else if (rows_get(answer, i, 1)[0] == 'D')
+			own->database = own->database || rows.inserted || rows.updated || rows.deleted;
 		else if (rows.inserted || rows.updated || rows.deleted)
 			add_relation(own, rows_int(answer, i, 0), rows);
 	}
@@ -94,6 +101,7 @@ bool own_share_add(struct own_share *own, const struct rows *answer, struct err 
 
 void own_share_add_window(struct own_share *own, const struct counters *start, const struct counters *end)
 {
+	own->database = true; /* shared catalogs are counted for the cluster, so this is not known */
 	for (size_t s = 0, e = 0; e < end->n_relations; e++) {
 		struct tuples grown = end->relations[e].rows;
 
@@ -158,6 +166,7 @@ json_t *own_share_to_json(const struct own_share *own)
 		json_push(sequences, json_integer(own->sequences[i]));
 	json_put(out, "relations", relations);
 	json_put(out, "sequences", sequences);
+	json_put(out, "database", json_boolean(own->database));
 	json_put(out, "unknown", json_boolean(own->unknown));
 	return out;
 }
@@ -178,6 +187,7 @@ bool own_share_from_json(const json_t *j, struct own_share *out, struct err *err
 	}
 	for (size_t i = 0; i < json_array_size(sequences); i++)
 		add_sequence(out, json_integer_value(json_array_get(sequences, i)));
+	out->database = out->database || json_is_true(json_object_get(j, "database"));
 	out->unknown = out->unknown || json_is_true(json_object_get(j, "unknown"));
 	return true;
 }
