@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/rows.h"
 #include "base/sql.h"
 #include "base/text.h"
 
@@ -28,7 +29,6 @@
 #define CANCEL_AGAIN_MS   1000  /* one that comes while the server is between statements is lost */
 #define CANCEL_GIVE_UP_MS 60000 /* a server that does not answer is no connection any more */
 #define COPY_CHUNK        ((size_t)64 * 1024)
-#define BOOLEAN_OID       16 /* pg_type.dat, typname => 'bool' */
 
 #define SQLSTATE_QUERY_CANCELED    "57014"
 #define SQLSTATE_CONNECTION_FAILED "08006"
@@ -48,10 +48,6 @@ struct db {
 	int64_t started_ms;
 	enum stop stop;
 	int64_t stopped_ms, cancelled_ms; /* when the stop was seen; when the last cancel was sent */
-};
-
-struct rows {
-	PGresult *res;
 };
 
 /* ------------------------------------------------------------------ errors */
@@ -769,37 +765,4 @@ void db_on_notice(struct db *db, void (*notice)(void *ctx, const char *severity,
 {
 	db->notice = notice;
 	db->notice_ctx = ctx;
-}
-
-size_t rows_count(const struct rows *r) { return (size_t)PQntuples(r->res); }
-size_t rows_columns(const struct rows *r) { return (size_t)PQnfields(r->res); }
-const char *rows_name(const struct rows *r, size_t column) { return PQfname(r->res, (int)column); }
-bool rows_is_bool(const struct rows *r, size_t column) { return PQftype(r->res, (int)column) == BOOLEAN_OID; }
-
-const char *rows_get(const struct rows *r, size_t row, size_t column)
-{
-	/* libpq would answer "NULL" to a row or column that is not there. */
-	if (row >= rows_count(r) || column >= rows_columns(r))
-		abort();
-	if (PQgetisnull(r->res, (int)row, (int)column))
-		return NULL;
-	return PQgetvalue(r->res, (int)row, (int)column);
-}
-
-int64_t rows_int(const struct rows *r, size_t row, size_t column)
-{
-	const char *text = rows_get(r, row, column);
-	int64_t n = 0;
-
-	if (text && !text_to_int64(text, &n))
-		abort();
-	return n;
-}
-
-void rows_free(struct rows *r)
-{
-	if (!r)
-		return;
-	PQclear(r->res);
-	free(r);
 }
