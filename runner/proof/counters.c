@@ -122,7 +122,8 @@ static bool read_prepared(struct db *db, struct counters *c, struct err *err)
 	cleanup_rows struct rows *r = NULL;
 
 	if (!db_query(db,
-	              "SELECT gid FROM pg_catalog.pg_prepared_xacts WHERE database = pg_catalog.current_database()"
+	              "SELECT gid FROM pg_catalog.pg_prepared_xacts WHERE database = "
+	              "pg_catalog.current_database()"
 	              " ORDER BY prepared",
 	              DB_NO_ARGS, &r, err))
 		return false;
