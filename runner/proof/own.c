@@ -8,24 +8,36 @@
 
 /* Besides asking, it has the counts flushed as soon as the transaction has ended, since the next one would
  * count them once more; the function came with PostgreSQL 15. */
-#define FLUSH_AT_END " AND pg_catalog.pg_stat_force_next_flush() IS NOT NULL"
+static const char flush_at_end[] = "pg_catalog.pg_stat_force_next_flush() AS flushed, ";
+
+/* Kind 'D' stands for the shared catalogs that describe databases. */
+static const char tables[] =
+	"SELECT k.oid, CASE WHEN k.relisshared THEN 'D' ELSE k.relkind END AS kind FROM pg_catalog.pg_class k"
+	" WHERE NOT k.relisshared OR k.oid IN"
+	" ('pg_catalog.pg_database'::pg_catalog.regclass, "
+        "'pg_catalog.pg_db_role_setting'::pg_catalog.regclass,"
+	" 'pg_catalog.pg_shdescription'::pg_catalog.regclass, "
+        "'pg_catalog.pg_shseclabel'::pg_catalog.regclass)";
+
+/* Looked up one by one: a join would read all of pg_class, with each revision. */
+static const char locked[] =
+	"SELECT l.relation AS oid, (SELECT k.relkind FROM pg_catalog.pg_class k WHERE k.oid = l.relation) AS "
+        "kind"
+	" FROM (SELECT DISTINCT relation FROM pg_catalog.pg_locks WHERE pid = pg_catalog.pg_backend_pid()"
+	"  AND locktype = 'relation' AND mode <> 'AccessShareLock' AND relation >= 16384) l";
 
 char *own_share_sql(const struct db *db, bool aborted)
 {
-	return mem_fmt("SELECT c.oid::int8, c.relkind, pg_catalog.pg_stat_get_xact_tuples_inserted(c.oid),"
-	               " pg_catalog.pg_stat_get_xact_tuples_updated(c.oid), "
-	               "pg_catalog.pg_stat_get_xact_tuples_deleted(c.oid)"
-	               " FROM pg_catalog.pg_class c WHERE NOT c.relisshared"
-	               " AND c.relkind IN ('r', 't', 'm', 'S') AND (%s OR c.oid IN (SELECT l.relation"
-	               "  FROM pg_catalog.pg_locks l WHERE l.pid = pg_catalog.pg_backend_pid()"
-	               "  AND l.locktype = 'relation' AND l.mode <> 'AccessShareLock'))%s"
-	               " UNION ALL SELECT 0, 'D', sum(pg_catalog.pg_stat_get_xact_tuples_inserted(c.oid)),"
-	               " sum(pg_catalog.pg_stat_get_xact_tuples_updated(c.oid)),"
-	               " sum(pg_catalog.pg_stat_get_xact_tuples_deleted(c.oid)) FROM pg_catalog.pg_class c WHERE c.oid IN"
-	               " ('pg_catalog.pg_database'::pg_catalog.regclass, 'pg_catalog.pg_db_role_setting'::pg_catalog.regclass,"
-	               " 'pg_catalog.pg_shdescription'::pg_catalog.regclass, 'pg_catalog.pg_shseclabel'::pg_catalog.regclass)",
-	               aborted ? "c.relkind <> 'S'" : "c.oid < 16384",
-	               db_server_version(db) >= 150000 ? FLUSH_AT_END : "");
+	/* OFFSET 0: each table's three are asked once, and not again for the WHERE. */
+	return mem_fmt("SELECT c.oid::int8, c.kind, x.inserted, x.updated, x.deleted FROM %s"
+	               "(SELECT * FROM (%s) t WHERE t.kind IN ('r', 't', 'm', 'D') AND %s"
+	               " UNION ALL SELECT * FROM (%s) u WHERE u.kind IN (%s)) c,"
+	               " LATERAL (SELECT pg_catalog.pg_stat_get_xact_tuples_inserted(c.oid) AS inserted,"
+	               "  pg_catalog.pg_stat_get_xact_tuples_updated(c.oid) AS updated,"
+	               "  pg_catalog.pg_stat_get_xact_tuples_deleted(c.oid) AS deleted OFFSET 0) x"
+	               " WHERE x.inserted + x.updated + x.deleted > 0 OR c.kind = 'S'",
+	               db_server_version(db) >= 150000 ? flush_at_end : "", tables,
+	               aborted ? "true" : "t.oid < 16384", locked, aborted ? "'S'" : "'r', 't', 'm', 'S'");
 }
 
 static int compare_oids(const void *a, const void *b)
