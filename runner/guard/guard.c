@@ -60,6 +60,8 @@ static bool read_plan(struct run *run, struct err *err)
 	return check_sections(run, err);
 }
 
+static bool nothing_to_do(const struct run *run) { return run->plan && run->plan->n == 0; }
+
 static bool step_plan(struct run *run, struct err *err)
 {
 	const struct ledger_names names = { .schema = run->config->version_schema,
@@ -131,6 +133,19 @@ static void facts_of_plan(struct run *run)
 	}
 }
 
+/* Exit 8, whatever the gates would say.  A run that has not ended may be going on: then it is who holds the lock
+ * that is named, or waited for. */
+static bool find_unfinished(struct run *run, char **unfinished, struct err *err)
+{
+	if (!run_unfinished(run, unfinished, err))
+		return false;
+	if (!*unfinished || run->request->plan_only)
+		return true;
+	free(*unfinished);
+	*unfinished = NULL;
+	return run_lock(run, err) && run_refuse_unfinished(run, err);
+}
+
 static bool step_gates(struct run *run, struct err *err)
 {
 	enum verdict worst;
@@ -139,16 +154,13 @@ static bool step_gates(struct run *run, struct err *err)
 	if (!preset_load(run->config->preset, &run->preset, err) || !run_open_stores(run, err))
 		return false;
 	if (!facts_gather(run->config, run->db, &run->stores, &run->facts, err) || !watch_others(run, err) ||
-	    !find_unmodelled(run, err) || !run_unfinished(run, &unfinished, err))
+	    !find_unmodelled(run, err) || !find_unfinished(run, &unfinished, err))
 		return false;
 	facts_of_plan(run);
 	run->facts.unfinished_run = unfinished;
-	/* Not a gate's finding but exit 8, whatever the others say: see run_refuse_unfinished(). */
 	gates_evaluate(&run->facts, run->preset, &run->findings, &worst);
 	run_show_plan(run, run->request->plan_out ? run->request->plan_out : stderr);
 	run_show_findings(run, run->request->plan_out ? run->request->plan_out : stderr);
-	if (unfinished && !run->request->plan_only)
-		return run_refuse_unfinished(run, err);
 	return worst != VERDICT_REFUSE || findings_allow(&run->findings, err);
 }
 
@@ -204,6 +216,8 @@ static bool step_lock(struct run *run, struct err *err)
 	if (!run_lock(run, err) || !before_read(run, err) || !run_refuse_unfinished(run, err) ||
 	    !ledger_read(run->ledger, run->db, err) || !read_plan(run, err))
 		return false;
+	if (nothing_to_do(run))
+		return true; /* the run that was waited for has done it */
 	/* What was shown and agreed to is not what would be done now. */
 	if (!same_heads(&shown, &run->report->from))
 		return err_set(err, ERR_REFUSED,
@@ -316,8 +330,6 @@ static const struct guard_step guard_steps[] = {
 
 enum { FIRST_STEP_OF_PLAN_ONLY = 2, N_STEPS = sizeof(guard_steps) / sizeof(guard_steps[0]) };
 
-static bool nothing_to_do(const struct run *run) { return run->plan && run->plan->n == 0; }
-
 static bool walk(struct run *run, const struct guard_step **failed, struct err *err)
 {
 	for (size_t i = 0; i < N_STEPS; i++) {
@@ -337,7 +349,7 @@ static bool walk(struct run *run, const struct guard_step **failed, struct err *
 		    !run_journal(run, step->name, "done",
 		                 json_pack("{s:I}", "ms", (json_int_t)(clock_ms() - began)), err))
 			return false;
-		if (i == 0 && nothing_to_do(run))
+		if (nothing_to_do(run))
 			return true;
 	}
 	return true;
