@@ -27,11 +27,16 @@ static bool open_all(struct run *run, struct err *err)
 	const struct ledger_names names = { .schema = run->config->version_schema,
 		                            .table = run->config->version_table };
 
-	return graph_load(run->config->migrations, &run->graph, err) && run_connect(run, err) &&
-	       run_open_stores(run, err) && run_find_tools(run, err) &&
-	       ledger_open(run->db, &names, &run->ledger, err) &&
-	       ledger_complete_graph(run->ledger, run->db, run->graph, err) && run_lock(run, err) &&
-	       before_read(run, err);
+	return run_connect(run, err) && run_open_stores(run, err) && run_find_tools(run, err) &&
+	       ledger_open(run->db, &names, &run->ledger, err) && run_lock(run, err) && before_read(run, err);
+}
+
+/* Another tool's project has no revisions of ours. */
+static bool open_revisions(struct run *run, struct err *err)
+{
+	return run->request->verb == GUARD_COMMAND ||
+	       (graph_load(run->config->migrations, &run->graph, err) &&
+	        ledger_complete_graph(run->ledger, run->db, run->graph, err));
 }
 
 /* The journal of another machine is not here: then its mirror tells, without the facts that only the file holds. */
@@ -116,28 +121,33 @@ static bool load_own(struct run *run, const json_t *lines, struct err *err)
 {
 	const json_t *line;
 	size_t i;
-	bool open = false;
-	const json_t *last = NULL;
+	bool open = false, statements = false;
+	const json_t *last = NULL, *last_done = NULL;
 
 	json_array_foreach((json_t *)lines, i, line)
 	{
 		const char *step = text_of(line, "step"), *event = text_of(line, "event");
 		bool unit = strcmp(step, "upgrade") == 0 ||
 		            (strcmp(step, "downgrade") == 0 && json_object_get(line, "revisions"));
+		statements = !unit && (statements || strcmp(step, "statement") == 0);
 		if (!unit && strcmp(step, "change") != 0)
 			continue;
 		if (unit)
 			open = strcmp(event, "begin") == 0;
 		if (json_object_get(line, "own"))
 			last = json_object_get(line, "own");
+		if (json_object_get(line, "own") && strcmp(event, "done") == 0)
+			last_done = last;
 	}
+	/* Those statements were committed one by one: there is nothing that PostgreSQL took back. */
+	run->left_partial = open && statements;
 	if (open) {
 		run->own.unknown = true;
 		snprintf(run->own.why, sizeof(run->own.why),
 		         "the run was ended inside a transaction, which nobody can ask any more");
 	}
-	return !last ||
-	       (own_share_from_json(last, &run->own, err) && own_share_from_json(last, &run->committed, err));
+	return (!last || own_share_from_json(last, &run->own, err)) &&
+	       (!last_done || own_share_from_json(last_done, &run->committed, err));
 }
 
 static void load_fence_and_candidate(struct run *run, const json_t *lines)
@@ -183,29 +193,51 @@ static bool was_swapped(struct run *run, bool *swapped, struct err *err)
 /* Steps of the plan from the old heads to the new ones that the ledger says are committed. */
 static bool count_done(struct run *run, struct err *err)
 {
-	cleanup_free char *target =
-		run->report->to.n == 1 ? mem_strdup(run->report->to.v[0]) : mem_strdup("heads");
+	bool down = run->request->verb == GUARD_DOWNGRADE;
+	const struct strv *to = &run->report->to;
+	const char *target = to->n == 1 ? to->v[0] : down ? "base" : "heads";
 	cleanup_strv struct strv applied = STRV_INIT;
 
-	if (!plan_make(run->graph, &run->report->from, target, DIRECTION_UP, &run->plan, err))
+	if (run->request->verb == GUARD_COMMAND)
+		return true;
+
+	if (!plan_make(run->graph, &run->report->from, target, down ? DIRECTION_DOWN : DIRECTION_UP,
+	               &run->plan, err))
 		return false;
 	graph_applied(run->graph, ledger_heads(run->ledger), &applied);
-	while (run->done < run->plan->n && strv_has(&applied, run->plan->steps[run->done].revision->id))
+	while (run->done < run->plan->n &&
+	       strv_has(&applied, run->plan->steps[run->done].revision->id) != down)
 		run->done++;
 	return true;
 }
 
 /* ------------------------------------------------------------------ ways */
 
-static void drop_leftovers(struct run *run)
+static void drop_leftover(struct run *run, const char *kind)
 {
-	cleanup_free char *scratch = database_derived_name(run->database, "scratch", run->id);
+	cleanup_free char *name = database_derived_name(run->database, kind, run->id);
 	struct err ignored = ERR_INIT;
 	int64_t oid = 0;
 
-	if (database_oid(run->admin, scratch, &oid, &ignored) && oid != 0 &&
-	    !database_drop(run->admin, scratch, &ignored))
-		log_warn("database \"%s\" is left over: %s", scratch, ignored.msg);
+	if (database_oid(run->admin, name, &oid, &ignored) && oid != 0 &&
+	    !database_drop(run->admin, name, &ignored))
+		log_warn("database \"%s\" is left over: %s", name, ignored.msg);
+}
+
+/* What was being restored when the run was ended is not whole, and its name is needed again. */
+static void drop_leftovers(struct run *run)
+{
+	drop_leftover(run, "scratch");
+	if (!run->candidate)
+		drop_leftover(run, "candidate");
+}
+
+/* What the run was for, as far as it came. */
+static enum outcome outcome_kept(const struct run *run)
+{
+	if (is_at(run->ledger, &run->report->from) && run->request->verb != GUARD_COMMAND)
+		return OUTCOME_UNCHANGED;
+	return run->request->verb == GUARD_DOWNGRADE ? OUTCOME_DOWNGRADED : OUTCOME_UPGRADED;
 }
 
 static void keep(struct run *run, enum outcome outcome)
@@ -213,7 +245,20 @@ static void keep(struct run *run, enum outcome outcome)
 	struct err err = ERR_INIT;
 
 	run->report->outcome = outcome;
+	strv_clear(&run->report->to);
+	strv_add_all(&run->report->to, ledger_heads(run->ledger));
 	if (!fence_open(&run->fence, run->admin, &err))
+		run_stuck(run, err.msg);
+}
+
+/* Ended between the swap and its line in the journal. */
+static void keep_swapped(struct run *run)
+{
+	struct err err = ERR_INIT;
+
+	run->report->quarantine = database_derived_name(run->database, "quarantine", run->id);
+	run->report->outcome = OUTCOME_RESTORED;
+	if (!fence_open(&run->fence, run->admin, &err) || !run_prove_swapped(run, &err))
 		run_stuck(run, err.msg);
 }
 
@@ -226,9 +271,9 @@ static void recover_auto(struct run *run, bool changed)
 		keep(run, OUTCOME_UNCHANGED);
 		return;
 	}
-	if (to->n > 0 && is_at(run->ledger, to) && !is_at(run->ledger, from)) {
+	if (run->request->verb != GUARD_COMMAND && is_at(run->ledger, to) && !is_at(run->ledger, from)) {
 		if (run_hooks(run, HOOK_AFTER_UPGRADE, NULL, &why)) {
-			keep(run, OUTCOME_UPGRADED);
+			keep(run, outcome_kept(run));
 			return;
 		}
 		run->report->failure = why;
@@ -247,9 +292,7 @@ static void go(struct run *run, enum recover_way way, bool changed)
 
 	switch (way) {
 	case RECOVER_AUTO: recover_auto(run, changed); return;
-	case RECOVER_FORWARD:
-		keep(run, is_at(run->ledger, &run->report->from) ? OUTCOME_UNCHANGED : OUTCOME_UPGRADED);
-		return;
+	case RECOVER_FORWARD: keep(run, outcome_kept(run)); return;
 	case RECOVER_DOWN:
 		if (!count_done(run, &why))
 			run_stuck(run, why.msg);
@@ -275,11 +318,31 @@ static void finish(struct run *run)
 		log_warn("%s", err.msg);
 }
 
-static bool recover(struct run *run, const char *wanted, enum recover_way way, struct err *err)
+static void read_verb(const json_t *begin, struct guard_request *request)
+{
+	const char *verb = text_of(begin, "verb");
+
+	request->verb = strcmp(verb, "downgrade") == 0 ? GUARD_DOWNGRADE
+	                : strcmp(verb, "guard") == 0   ? GUARD_COMMAND
+	                                               : GUARD_UPGRADE;
+}
+
+/* The run's row of ripcord.run gets this process's token: a downgrade asks for it, and whoever held it may not go on. */
+static bool take_over(struct run *run, struct err *err)
+{
+	bool swapped;
+
+	if (!was_swapped(run, &swapped, err))
+		return false;
+	run->started = !swapped;
+	return swapped || mirror_begin(run, err);
+}
+
+static bool recover(struct run *run, const char *wanted, enum recover_way way, struct guard_request *request,
+                    struct err *err)
 {
 	cleanup_free char *id = NULL;
 	cleanup_json json_t *lines = NULL;
-	bool swapped;
 
 	if (!open_all(run, err) ||
 	    !(wanted ? runs_find(run->config->state_dir, wanted, &id, err) : run_unfinished(run, &id, err)))
@@ -296,20 +359,20 @@ static bool recover(struct run *run, const char *wanted, enum recover_way way, s
 		run->report->outcome = OUTCOME_UNCHANGED;
 		return true;
 	}
+	read_verb(journal_find(lines, "run", "begin"), request);
 	heads_of(journal_find(lines, "run", "begin"), "from", &run->report->from);
 	heads_of(journal_find(lines, "run", "begin"), "to", &run->report->to);
 	bool changed = journal_find(lines, "before", "done") != NULL;
-	if (!end_backends(run, err) || (changed && !load_before(run, lines, err)) ||
-	    !load_own(run, lines, err))
+	if (!open_revisions(run, err) || !end_backends(run, err) ||
+	    (changed && !load_before(run, lines, err)) || !load_own(run, lines, err))
 		return false;
 	load_fence_and_candidate(run, lines);
 	cancel_hold();
 	drop_leftovers(run);
-	if (!was_swapped(run, &swapped, err))
+	if (changed && !take_over(run, err))
 		return false;
-	run->started = changed && !swapped;
-	if (swapped)
-		keep(run, OUTCOME_RESTORED);
+	if (changed && !run->started)
+		keep_swapped(run);
 	else
 		go(run, way, changed);
 	finish(run);
@@ -319,13 +382,13 @@ static bool recover(struct run *run, const char *wanted, enum recover_way way, s
 void guard_recover(const struct config *config, const char *wanted, enum recover_way way, bool accept_loss,
                    struct run_report *report)
 {
-	const struct guard_request request = { .verb = GUARD_UPGRADE };
+	struct guard_request request = { .verb = GUARD_UPGRADE };
 	struct err err = ERR_INIT;
 	struct run run;
 
 	run_init(&run, config, &request, report);
 	run.accept_loss = accept_loss || config->writes == WRITES_ACCEPT_LOSS;
-	if (!recover(&run, wanted, way, &err)) {
+	if (!recover(&run, wanted, way, &request, &err)) {
 		report->failure = err;
 		report->failure_phase = "recover";
 		report->outcome = err.code == ERR_LOCKED ? OUTCOME_LOCKED : OUTCOME_STUCK;

@@ -141,7 +141,7 @@ bool run_build_candidate(struct run *run, struct err *err)
 /* ------------------------------------------------------------------ the swap */
 
 /* What the live name shows now has to be what was there before, the database's own facts included. */
-static bool prove_swapped(struct run *run, struct err *err)
+bool run_prove_swapped(struct run *run, struct err *err)
 {
 	cleanup_free char *application = run_application(run, "prove");
 	cleanup_db struct db *db = NULL;
@@ -196,5 +196,5 @@ bool run_swap(struct run *run, struct err *err)
 	/* By OID: the quarantine's limit is what it was, the live one has its own since the swap. */
 	return fence_open(&run->fence, run->admin, err) &&
 	       journal_write(run->journal, "swap", "done", json_pack("{s:s}", "quarantine", name), err) &&
-	       prove_swapped(run, err);
+	       run_prove_swapped(run, err);
 }

@@ -102,7 +102,8 @@ static json_t *unit_data(const struct step *steps, size_t n, const struct run *r
 
 /* A transactional unit needs no synced line of its own, nor one in the mirror, whose row is written anew with
  * each: the ledger's rows commit with it.  A line is kept so that a reader sees the story. */
-static bool journal_unit(struct run *run, const struct step *step, const char *event, json_t *data, struct err *err)
+static bool journal_unit(struct run *run, const struct step *step, const char *event, json_t *data,
+                         struct err *err)
 {
 	const char *name = direction_name(step->direction);
 
@@ -161,6 +162,20 @@ static bool ask_ledger(struct run *run, const struct step *last, bool *committed
 	return true;
 }
 
+/* Who recovers need not doubt what a transaction that was rolled back had counted, when it has told. */
+static void journal_failure(struct run *run, const struct step *steps, size_t n,
+                            const struct exec_report *report)
+{
+	struct err ignored = ERR_INIT;
+
+	if (!run->answered || report->commit_unknown || !section_of(steps)->transaction)
+		return;
+	json_t *data = unit_data(steps, n, run);
+	json_put(data, "own", own_share_to_json(&run->own));
+	if (!run_journal(run, direction_name(steps[0].direction), "failed", data, &ignored))
+		log_warn("%s", ignored.msg);
+}
+
 static bool run_unit(struct run *run, const struct step *steps, size_t n, struct err *err)
 {
 	struct exec_report report = { .phase = NULL };
@@ -186,6 +201,7 @@ static bool run_unit(struct run *run, const struct step *steps, size_t n, struct
 	if (!ok) {
 		run->left_partial = report.left_partial;
 		report_failure(run, steps, &report);
+		journal_failure(run, steps, n, &report);
 		return false;
 	}
 	log_info("%s %s in %s  %s", direction_name(steps[0].direction), steps[n - 1].revision->id,
