@@ -3,6 +3,8 @@ load lib/cluster
 
 setup_file() { cluster_start; }
 teardown_file() { cluster_stop; }
+# A run that a hook keeps busy while `held` is there must not outlive its test.
+teardown() { rm -f held; }
 setup() {
   new_project
   new_database
@@ -27,6 +29,15 @@ destructive_revisions() {
 foreign_write_hook() {
   configure "[hook stranger]" "phase = ${2:-after-backup}" "command = psql -XAtqc \"$1\""
   PATH=$(pg_bindir):$PATH
+}
+
+# fake_dump SCRIPT: a pg_bindir whose pg_dump is the script, $real the real one; the other programs are real.
+fake_dump() {
+  mkdir bin
+  ln -s "$(pg_bindir)"/{pg_restore,pg_dumpall} bin/
+  printf '#!/bin/sh\nreal=%s/pg_dump\ncase "$*" in *--version*) exec "$real" "$@" ;; esac\n%s\n' "$(pg_bindir)" "$1" >bin/pg_dump
+  chmod +x bin/pg_dump
+  configure "[backup]" "pg_bindir = bin"
 }
 
 fingerprint() { "$RIPCORD" fingerprint; }
@@ -85,13 +96,8 @@ run_id() { jq -r .run <<<"$output"; }
 
 @test "3: a schema that somebody changed while the backup was taken" {
   make_revision r1 "" "CREATE TABLE t1 (n int)"
-  PATH=$(pg_bindir):$PATH
-  mkdir bin
-  ln -s "$(pg_bindir)/pg_restore" bin/pg_restore
-  printf '#!/bin/sh\n"%s/pg_dump" "$@" || exit\n"%s/psql" -XAtqc "CREATE TABLE stranger (n int)" "%s"\n' \
-    "$(pg_bindir)" "$(pg_bindir)" "$DATABASE_URL" >bin/pg_dump
-  chmod +x bin/pg_dump
-  run_ripcord upgrade head --yes --json -x "backup.pg_bindir=$PWD/bin"
+  fake_dump "\"\$real\" \"\$@\" || exit; \"$(pg_bindir)/psql\" -Xqc 'CREATE TABLE stranger (n int)' \"$DATABASE_URL\""
+  run_ripcord upgrade head --yes --json
   assert_exit 3
   assert_json '.outcome == "refused" and .failure.phase == "read-back"'
   assert_stderr_has stranger
@@ -146,7 +152,6 @@ run_id() { jq -r .run <<<"$output"; }
   make_revision r1 r0 "ALTER TABLE t0 ADD COLUMN m int" "" "ALTER TABLE t0 DROP COLUMN m"
   make_revision r2 r1 "SELECT 1" "SELECT false" "SELECT 1"
   run_ripcord upgrade head --yes --json
-  # A dropped column keeps its number, which the strict fingerprint does not hold, but rows are stored as before.
   assert_exit 4
   assert_json '.outcome == "rolled-back" and .from == ["r0"]'
   assert_same fingerprint "$before" "$(fingerprint)"
@@ -162,7 +167,7 @@ run_id() { jq -r .run <<<"$output"; }
   assert_json '.outcome == "rolled-back" and all(.revisions[]; .direction == "up" and .outcome != "done")'
   assert_same tables 1 "$(sql "SELECT count(*) FROM pg_tables WHERE schemaname = 'public' AND tablename = 'keep'")"
   assert_same none "" "$(sql "SELECT to_regclass('t1')")"
-  sed -i 's/SELECT false/SELECT true/' "$(revision_file r3)"
+  sed -i '/ripcord:verify/,/SELECT false/d' "$(revision_file r3)" # its savepoint would show as a second id
   run_ripcord upgrade head --yes --json
   assert_exit 0
   assert_json '.outcome == "upgraded" and .to == ["r3"]'
@@ -188,7 +193,9 @@ run_id() { jq -r .run <<<"$output"; }
   run_ripcord upgrade head --yes --json
   assert_exit 5
   assert_json '.outcome == "restored" and .from == [] and .failure.revision == "r3" and .quarantine'
-  assert_json '.revisions | map([.revision, .outcome]) == [["r1", "restored"], ["r2", "restored"], ["r3", "failed"]]'
+  # The downgrades went well, but proved nothing: what a dropped column held does not come back.
+  assert_json '.revisions | map([.revision, .direction, .outcome]) == [["r1", "up", "restored"], ["r2", "up", "restored"],
+    ["r3", "up", "failed"], ["r2", "down", "restored"], ["r1", "down", "restored"]]'
   quarantine=$(jq -r .quarantine <<<"$output")
   assert_same rows "$digest" "$(table_digest keep)"
   assert_same fingerprint "$before" "$(fingerprint)"
@@ -385,15 +392,6 @@ run_id() { jq -r .run <<<"$output"; }
 
 # ---------------------------------------------------------------- 7
 
-# fake_dump SCRIPT: a pg_bindir whose pg_dump is the script; the others are the real ones.
-fake_dump() {
-  mkdir bin
-  ln -s "$(pg_bindir)/pg_restore" "$(pg_bindir)/pg_dumpall" bin/ 2>/dev/null || true
-  printf '#!/bin/sh\nreal=%s/pg_dump\n%s\n' "$(pg_bindir)" "$1" >bin/pg_dump
-  chmod +x bin/pg_dump
-  configure "[backup]" "pg_bindir = bin"
-}
-
 # Nothing of the run is left in the database, and no backup is listed.
 assert_untouched() {
   assert_same table "" "$(sql "SELECT to_regclass('t1')")"
@@ -406,8 +404,7 @@ assert_untouched() {
 
 @test "7: pg_dump ends with 1 half way" {
   make_revision r1 "" "CREATE TABLE t1 (n int)"
-  fake_dump 'case "$*" in *--version*) exec "$real" "$@" ;; esac
-"$real" "$@" | head -c 700; echo "pg_dump: error: half way" >&2; exit 1'
+  fake_dump '"$real" "$@" | head -c 700; echo "pg_dump: error: half way" >&2; exit 1'
   run_ripcord upgrade head --yes --json
   assert_exit 7
   assert_json '.outcome == "failed" and .failure.phase == "backup" and .backup == null and .revisions == []'
@@ -417,8 +414,7 @@ assert_untouched() {
 
 @test "7: pg_dump ends well, but what it wrote is cut off" {
   make_revision r1 "" "CREATE TABLE t1 (n int)"
-  fake_dump 'case "$*" in *--version*) exec "$real" "$@" ;; esac
-"$real" "$@" | head -c 3000; exit 0'
+  fake_dump '"$real" "$@" | head -c 1500; exit 0'
   run_ripcord upgrade head --yes --json
   assert_exit 7
   assert_json '.outcome == "failed" and .revisions == []'
@@ -427,8 +423,7 @@ assert_untouched() {
 
 @test "7: a backup that parses and does not restore" {
   make_revision r1 "" "CREATE TABLE t1 (n int)"
-  sql "CREATE FUNCTION enough() RETURNS boolean LANGUAGE sql AS 'SELECT count(*) >= 0 FROM public.missing_later';" 2>/dev/null || true
-  sql "CREATE TABLE public.missing_later (n int);
+  sql "CREATE TABLE missing_later (n int);
        CREATE FUNCTION enough(int) RETURNS boolean LANGUAGE plpgsql AS 'BEGIN RETURN (SELECT count(*) >= 0 FROM missing_later); END';
        CREATE TABLE checked (n int CHECK (enough(n)));
        INSERT INTO checked VALUES (1)"
@@ -490,8 +485,7 @@ assert_untouched() {
   status=0
   wait $second || status=$?
   assert_same first upgraded "$(jq -r .outcome first.json)"
-  # It was asked to upgrade from base, and base is not where the database is any more.
-  assert_same second "3 refused" "$status $(jq -r .outcome second.json)"
+  assert_same second "0 unchanged" "$status $(jq -r .outcome second.json)"
 }
 
 @test "8: databases do not hold each other up" {
