@@ -16,7 +16,7 @@ static void name_actor(struct run *run)
 	const struct passwd *pw = getpwuid(geteuid());
 
 	if (gethostname(run->actor_host, sizeof(run->actor_host) - 1) != 0)
-		strcpy(run->actor_host, "unknown");
+		snprintf(run->actor_host, sizeof(run->actor_host), "unknown");
 	snprintf(run->actor_who, sizeof(run->actor_who), "%s", pw ? pw->pw_name : "unknown");
 }
 
