@@ -107,6 +107,42 @@ static bool take_out(struct db *db, const struct schema *was, struct err *err)
 	       (has_plpgsql || db_run(db, "DROP EXTENSION plpgsql", err));
 }
 
+static const char *attribute(const struct fact *f, const char *name)
+{
+	for (size_t i = 0; i < f->n; i++)
+		if (strcmp(f->attributes[i].name, name) == 0)
+			return f->attributes[i].value;
+	return "";
+}
+
+/* The dump's CREATE EXTENSION IF NOT EXISTS takes the newest version and leaves what is there.  A schema that only
+ * the dump creates is not there yet: then the version differs in the end, and the proof says so. */
+static bool put_in_extension(struct db *db, const struct fact *f, struct err *err)
+{
+	const char *schema = attribute(f, "schema"), *version = attribute(f, "version");
+	int64_t is_newest;
+
+	if (!db_int(db,
+	            "SELECT count(*) FROM pg_catalog.pg_available_extensions"
+	            " WHERE pg_catalog.quote_ident(name) = $1 AND default_version = $2",
+	            DB_ARGS(f->name, version), &is_newest, err))
+		return false;
+	if (is_newest || (strcmp(schema, "public") != 0 && strcmp(schema, "pg_catalog") != 0))
+		return true;
+	return db_runf(db, err, "CREATE EXTENSION %s VERSION %L SCHEMA %s CASCADE", f->name, version, schema) ||
+	       err_wrap(err, "cannot install extension %s at version %s", f->name, version);
+}
+
+static bool put_in_extensions(struct db *db, const struct schema *was, struct err *err)
+{
+	for (size_t i = 0; i < schema_count(was); i++) {
+		const struct fact *f = schema_fact(was, i);
+		if (strcmp(f->kind, "extension") == 0 && !put_in_extension(db, f, err))
+			return false;
+	}
+	return true;
+}
+
 static bool prove_schema(const struct candidate_request *request, struct db *db, struct err *err)
 {
 	cleanup_schema struct schema *is = NULL;
@@ -133,7 +169,8 @@ static bool fill(const struct candidate_request *request, struct err *err)
 		                           .schema_only = request->schema_only,
 		                           .progress = request->progress };
 
-	if (!db_open(target, request->application, &db, err) || !take_out(db, request->schema, err))
+	if (!db_open(target, request->application, &db, err) || !take_out(db, request->schema, err) ||
+	    !put_in_extensions(db, request->schema, err))
 		return false;
 	if (!backup_restore(request->stores, request->manifest, &restore, err))
 		return err_wrap(err, "cannot restore into database \"%s\"", request->name);
