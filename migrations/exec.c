@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/sql.h"
+#include "base/uuid.h"
 #include "migrations/parser.h"
 
 #include <stdio.h>
@@ -13,7 +14,6 @@
 /* field_notes.md, suggested defaults: 100 ms to 15 s with full jitter. */
 #define BACKOFF_BASE_MS 100
 #define BACKOFF_CAP_MS  15000
-#define RUN_SHOWN       8
 
 /* RESET ALL leaves role and session authorization alone.  The settings after it are those that every session of
  * a run has: neither a database's nor a role's defaults may stop it half way. */
@@ -36,7 +36,7 @@ void settings_sql(struct buf *sql, const struct unit *u, const struct step *step
 	int64_t lock = s->lock_timeout_ms >= 0 ? s->lock_timeout_ms : u->settings->lock_timeout_ms;
 	int64_t statement =
 		s->statement_timeout_ms >= 0 ? s->statement_timeout_ms : u->settings->statement_timeout_ms;
-	char *name = mem_fmt("ripcord/%.*s/%s", RUN_SHOWN, u->settings->actor.run, step->revision->id);
+	char *name = mem_fmt("ripcord/%s/%s", uuid_short(u->settings->actor.run), step->revision->id);
 
 	buf_sql(sql, "%s lock_timeout = %lld;\n%s statement_timeout = %lld;\n", set, (long long)lock, set,
 	        (long long)statement);
