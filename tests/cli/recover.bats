@@ -1,0 +1,313 @@
+# Runs that were killed, and what `recover` makes of them: old, new, or stuck with advice; never in between unseen.
+load lib/cluster
+
+setup_file() { cluster_start; }
+teardown_file() { cluster_stop; }
+setup() {
+  new_project
+  new_database
+  sql "CREATE TABLE keep (id serial PRIMARY KEY, body text); INSERT INTO keep (body) VALUES ('one'), ('two'), ('drei')"
+}
+# What a hook waits for ends with its test.
+teardown() { rm -f held; }
+
+fingerprint() { "$RIPCORD" fingerprint; }
+connection_limit() { sql "SELECT datconnlimit FROM pg_database WHERE datname = '$DATABASE'" postgres; }
+databases_of_run() { sql "SELECT datname FROM pg_database WHERE datname ~ '${1: -8}'" postgres; }
+journal_of() { echo .ripcord/runs/*.jsonl; }
+
+# A hook that marks the moment and stays there.
+hold_at() {
+  configure "[hook hold]" "phase = $1" "shell = yes" "command = touch held; while [ -e held ]; do sleep 0.05; done"
+}
+release() {
+  rm -f held
+  : >ripcord.ini
+}
+
+# start ARG...: ripcord in the background, with a process id to kill.
+start() {
+  "$RIPCORD" "$@" >started.json 2>started.err 3>&- 4>&- &
+  started=$!
+}
+# Kills as a power cut would: nothing is told, nothing is tidied up.
+kill_started() {
+  kill -KILL "$started"
+  wait "$started" 2>/dev/null || true
+}
+sleeping() { [ "$(sql "SELECT count(*) FROM pg_stat_activity WHERE query ~ 'pg_sleep' AND pid <> pg_backend_pid()
+  AND application_name ~ '^ripcord/'" postgres)" = 1 ]; }
+
+@test "killed during the backup: nothing was changed, and nothing is left" {
+  make_revision r1 "" "CREATE TABLE t1 (n int)" "" "DROP TABLE t1"
+  mkdir bin
+  ln -s "$(pg_bindir)"/{pg_restore,pg_dumpall} bin/
+  printf '#!/bin/sh\ncase "$*" in *--version*) exec %s/pg_dump "$@" ;; esac\ntouch held; while [ -e held ]; do sleep 0.05; done\n' \
+    "$(pg_bindir)" >bin/pg_dump
+  chmod +x bin/pg_dump
+  before=$(fingerprint)
+  start upgrade head --yes --json --writes fence -x "backup.pg_bindir=$PWD/bin"
+  wait_until 20 test -e held
+  [ "$(connection_limit)" != -1 ] || fail "there was no fence to take back"
+  kill_started
+  release
+  run_ripcord upgrade head --yes --json
+  assert_exit 8
+  assert_stderr_has "unfinished"
+  assert_stderr_has "ripcord recover"
+  run_ripcord recover --yes --json
+  assert_exit 0
+  assert_json '.outcome == "unchanged" and .revisions == [] and .from == [] and .to == []'
+  assert_same limit -1 "$(connection_limit)"
+  assert_same fingerprint "$before" "$(fingerprint)"
+  run_ripcord backup list --json
+  assert_json '. == []'
+  run_ripcord upgrade head --yes --json
+  assert_exit 0
+}
+
+@test "killed while the backup is verified: the scratch database goes" {
+  make_revision r1 "" "CREATE TABLE t1 (n int)" "" "DROP TABLE t1"
+  mkdir bin
+  ln -s "$(pg_bindir)"/{pg_dump,pg_dumpall} bin/
+  printf '#!/bin/sh\ncase "$*" in *dbname*|*" -d"*) touch held; while [ -e held ]; do sleep 0.05; done ;; esac\nexec %s/pg_restore "$@"\n' \
+    "$(pg_bindir)" >bin/pg_restore
+  chmod +x bin/pg_restore
+  start upgrade head --yes --json -x "backup.pg_bindir=$PWD/bin"
+  wait_until 20 test -e held
+  run=$(basename .ripcord/runs/*.jsonl .jsonl)
+  assert_same scratch "app_scratch_${run: -8}" "$(databases_of_run "$run")"
+  kill_started
+  release
+  run_ripcord recover --yes --json
+  assert_exit 0
+  assert_json '.outcome == "unchanged"'
+  assert_same databases "" "$(databases_of_run "$run")"
+}
+
+@test "killed inside the first revision: rolled back" {
+  make_revision r1 "" "CREATE TABLE t1 (n int); INSERT INTO keep (body) VALUES ('vier'); SELECT pg_sleep(60)"
+  before=$(fingerprint) digest=$(table_digest keep)
+  start upgrade head --yes --json
+  wait_until 20 sleeping
+  kill_started
+  run_ripcord recover --yes --json
+  assert_exit 4
+  assert_json '.outcome == "rolled-back" and .from == []'
+  assert_same fingerprint "$before" "$(fingerprint)"
+  assert_same rows "$digest" "$(table_digest keep)"
+  assert_same "its sessions" 0 "$(sql "SELECT count(*) FROM pg_stat_activity WHERE query ~ 'pg_sleep' AND pid <> pg_backend_pid()" postgres)"
+  run_ripcord recover --yes --json
+  assert_exit 0
+  assert_json '.outcome == "unchanged"'
+}
+
+@test "killed in a hook after the first commit: downgraded and proven" {
+  make_revision r1 "" "CREATE TABLE t1 (n int); INSERT INTO t1 VALUES (1)" "" "DROP TABLE t1"
+  make_revision r2 r1 "CREATE TABLE t2 (n int)" "" "DROP TABLE t2"
+  hold_at after-revision
+  before=$(fingerprint)
+  start upgrade head --yes --json
+  wait_until 20 test -e held
+  kill_started
+  release
+  assert_same head r1 "$(sql "SELECT version_num FROM alembic_version")"
+  run_ripcord recover --yes --json
+  assert_exit 4
+  assert_json '.outcome == "rolled-back" and .from == [] and .quarantine == null'
+  assert_same fingerprint "$before" "$(fingerprint)"
+  run_ripcord current --json
+  assert_json '.heads == []'
+  assert_same limit -1 "$(connection_limit)"
+  run_ripcord upgrade head --yes --json
+  assert_exit 0
+}
+
+@test "killed after a commit that destroyed data: restored" {
+  make_revision r1 "" "ALTER TABLE keep DROP COLUMN body" "" "ALTER TABLE keep ADD COLUMN body text"
+  make_revision r2 r1 "CREATE TABLE t2 (n int)" "" "DROP TABLE t2"
+  hold_at after-revision
+  before=$(fingerprint) digest=$(table_digest keep)
+  start upgrade head --yes --json
+  wait_until 20 test -e held
+  kill_started
+  release
+  run_ripcord recover --yes --json
+  assert_exit 5
+  assert_json '.outcome == "restored" and .quarantine'
+  assert_same rows "$digest" "$(table_digest keep)"
+  assert_same fingerprint "$before" "$(fingerprint)"
+  assert_same "database of the live name" t "$(sql "SELECT datallowconn AND datconnlimit = -1 FROM pg_database WHERE datname = 'app'" postgres)"
+}
+
+@test "killed inside a later revision, when others wrote meanwhile: stuck, with every row kept" {
+  make_revision r1 "" "CREATE TABLE t1 (n int)" "" "DROP TABLE t1"
+  make_revision r2 r1 "CREATE TABLE t2 (n int); SELECT pg_sleep(60)" "" "DROP TABLE t2"
+  start upgrade head --yes --json
+  wait_until 20 sleeping
+  sql "INSERT INTO keep (body) VALUES ('theirs')"
+  kill_started
+  run_ripcord recover --yes --json
+  assert_exit 6
+  assert_json '.outcome == "stuck" and any(.next[]; test("--forward")) and any(.next[]; test("--swap --accept-loss"))'
+  assert_stderr_has "public.keep: 1 inserted"
+  assert_same rows 4 "$(sql "SELECT count(*) FROM keep")"
+  assert_same head r1 "$(sql "SELECT version_num FROM alembic_version")"
+  run_ripcord recover --forward --yes --json
+  assert_exit 0
+  assert_json '.outcome == "upgraded" and .to == ["r1"]'
+}
+
+@test "killed between the statements of transaction=off: what they did to rows is not called undone" {
+  UPGRADE_OPTIONS=transaction=off make_revision r1 "" "UPDATE keep SET body = 'changed'; SELECT pg_sleep(60)" "" "SELECT 1"
+  start upgrade head --yes --json
+  wait_until 20 sleeping
+  kill_started
+  digest=$(table_digest keep)
+  run_ripcord recover --yes --json
+  # The schema is as before; only the rows are not.
+  case $status in
+    5) assert_same rows 0 "$(sql "SELECT count(*) FROM keep WHERE body = 'changed'")" ;;
+    6)
+      assert_same "live rows" "$digest" "$(table_digest keep)"
+      assert_json '.outcome == "stuck" and any(.next[]; test("--swap"))'
+      run_ripcord recover --swap --accept-loss --yes --json
+      assert_exit 5
+      assert_same rows 0 "$(sql "SELECT count(*) FROM keep WHERE body = 'changed'")"
+      ;;
+    *) fail "exit $status" ;;
+  esac
+}
+
+@test "killed when only the after-upgrade hook remained: forward if it passes, back if not" {
+  make_revision r1 "" "CREATE TABLE t1 (n int)" "" "DROP TABLE t1"
+  hold_at after-upgrade
+  start upgrade head --yes --json
+  wait_until 20 test -e held
+  kill_started
+  release
+  configure "[hook smoke]" "phase = after-upgrade" "command = true"
+  run_ripcord recover --yes --json
+  assert_exit 0
+  assert_json '.outcome == "upgraded" and .to == ["r1"]'
+
+  make_revision r2 r1 "CREATE TABLE t2 (n int)" "" "DROP TABLE t2"
+  hold_at after-upgrade
+  start upgrade head --yes --json
+  wait_until 20 test -e held
+  kill_started
+  release
+  configure "[hook smoke]" "phase = after-upgrade" "command = false"
+  run_ripcord recover --yes --json
+  assert_exit 4
+  assert_json '.outcome == "rolled-back" and .from == ["r1"] and (.failure.message | test("smoke"))'
+  assert_same table "" "$(sql "SELECT to_regclass('t2')")"
+}
+
+@test "killed during a restore: the half restored candidate goes, and the next one is whole" {
+  make_revision r1 "" "ALTER TABLE keep DROP COLUMN body" "" "ALTER TABLE keep ADD COLUMN body text"
+  make_revision r2 r1 "SELECT 1" "SELECT false" "SELECT 1"
+  mkdir bin
+  ln -s "$(pg_bindir)"/{pg_dump,pg_dumpall} bin/
+  printf '#!/bin/sh\ncase "$*" in *candidate*) touch held; while [ -e held ]; do sleep 0.05; done ;; esac\nexec %s/pg_restore "$@"\n' \
+    "$(pg_bindir)" >bin/pg_restore
+  chmod +x bin/pg_restore
+  digest=$(table_digest keep)
+  start upgrade head --yes --json -x "backup.pg_bindir=$PWD/bin" -x guard.on_failure=restore
+  wait_until 20 test -e held
+  run=$(basename .ripcord/runs/*.jsonl .jsonl)
+  assert_same candidate "app_candidate_${run: -8}" "$(databases_of_run "$run")"
+  kill_started
+  release
+  run_ripcord recover --yes --json
+  assert_exit 5
+  assert_json '.outcome == "restored"'
+  assert_same rows "$digest" "$(table_digest keep)"
+  assert_same limit -1 "$(connection_limit)"
+}
+
+@test "killed after the swap: restored it is" {
+  make_revision r1 "" "ALTER TABLE keep DROP COLUMN body"
+  make_revision r2 r1 "SELECT 1" "SELECT false"
+  digest=$(table_digest keep)
+  hold_at after-restore
+  start upgrade head --yes --json
+  wait_until 20 test -e held
+  kill_started
+  release
+  run_ripcord recover --yes --json
+  assert_exit 5
+  assert_json '.outcome == "restored" and .quarantine'
+  assert_same rows "$digest" "$(table_digest keep)"
+  quarantine=$(jq -r .quarantine <<<"$output")
+  assert_same quarantine "$quarantine" "$(sql "SELECT datname FROM pg_database WHERE datname = '$quarantine'" postgres)"
+  run_ripcord recover --yes --json
+  assert_exit 0
+}
+
+@test "a killed downgrade is taken back as one" {
+  make_revision r1 "" "CREATE TABLE t1 (n int); INSERT INTO t1 VALUES (7)" "" "DROP TABLE t1"
+  make_revision r2 r1 "CREATE TABLE t2 (n int); INSERT INTO t2 VALUES (7)" "" "DROP TABLE t2"
+  run_ripcord upgrade head --yes
+  assert_exit 0
+  before=$(fingerprint) digest=$(table_digest t2)
+  hold_at after-revision
+  start downgrade base --yes --json
+  wait_until 20 test -e held
+  kill_started
+  release
+  assert_same head r1 "$(sql "SELECT version_num FROM alembic_version")"
+  run_ripcord recover --yes --json
+  assert_exit 5
+  assert_json '.outcome == "restored" and .from == ["r2"]'
+  assert_same fingerprint "$before" "$(fingerprint)"
+  assert_same rows "$digest" "$(table_digest t2)"
+}
+
+@test "a killed command of guard ends in a named state, with no revisions at all" {
+  rm -r migrations
+  PATH=$(pg_bindir):$PATH
+  start guard --json -- sh -c 'psql -Xqc "CREATE TABLE made (n int); INSERT INTO made VALUES (1)" && touch held && while [ -e held ]; do sleep 0.05; done'
+  wait_until 20 test -e held
+  kill_started
+  release
+  run_ripcord recover --yes --json
+  case $status in
+    5) assert_same table "" "$(sql "SELECT to_regclass('made')")" ;;
+    6)
+      assert_json '.outcome == "stuck" and any(.next[]; test("--swap"))'
+      assert_same table made "$(sql "SELECT to_regclass('made')")"
+      ;;
+    *) fail "exit $status" ;;
+  esac
+}
+
+@test "a fence that the killed run set is taken back" {
+  make_revision r1 "" "CREATE TABLE t1 (n int); SELECT pg_sleep(60)"
+  sql "ALTER DATABASE app CONNECTION LIMIT 17" postgres
+  start upgrade head --yes --json --writes fence
+  wait_until 20 sleeping
+  [ "$(connection_limit)" -lt 17 ] || fail "there was no fence"
+  kill_started
+  run_ripcord recover --yes --json
+  assert_exit 4
+  assert_same limit 17 "$(connection_limit)"
+}
+
+@test "a run that goes on is not recovered from under it" {
+  make_revision r1 "" "CREATE TABLE t1 (n int)" "" "DROP TABLE t1"
+  hold_at before-upgrade
+  start upgrade head --yes --json
+  wait_until 20 test -e held
+  run_ripcord recover --yes --json
+  assert_exit 8
+  assert_json '.outcome == "locked"'
+  rm held
+  wait "$started" || fail "the run was disturbed: $(cat started.err)"
+  assert_same outcome upgraded "$(jq -r .outcome started.json)"
+}
+
+@test "recover without --yes and without a terminal does nothing" {
+  run_ripcord recover </dev/null
+  assert_exit 2
+}
