@@ -31,7 +31,7 @@ struct rung {
 
 static bool is_command(const struct run *run) { return run->request->verb == GUARD_COMMAND; }
 
-/* ------------------------------------------------------------------ rollback */
+/* ------------------------------------------------------------------ sequences */
 
 /* setval() survives a rollback (proof.md section 2): a sequence that stands behind where it stood is put back. */
 static bool put_sequences_back(struct run *run, struct err *err)
@@ -69,16 +69,6 @@ static bool reopen(struct run *run, struct err *err)
 	db_close(run->db);
 	run->db = NULL;
 	return db_open(run->live, application, &run->db, err);
-}
-
-/* Nothing is committed: PostgreSQL itself has taken everything back but the sequences. */
-static enum climb climb_rollback(struct run *run, struct err *why)
-{
-	if (run->done > 0 || run->left_partial || is_command(run))
-		return CLIMB_NEXT;
-	if (!reopen(run, why) || !put_sequences_back(run, why))
-		return CLIMB_STUCK;
-	return !run->before.schema || before_is_now(run, why) ? CLIMB_BACK : CLIMB_STUCK;
 }
 
 /* ------------------------------------------------------------------ others' writes */
@@ -121,7 +111,7 @@ static bool may_go_back(struct run *run, struct err *why)
 	       err_wrap(why, "others changed the database since the backup");
 }
 
-/* ------------------------------------------------------------------ downgrade */
+/* ------------------------------------------------------------------ proof */
 
 /* The version table and its TOAST, 0 for none.  By OID: the server quotes a name only where it must, sql_fmt always. */
 struct own_tables {
@@ -230,6 +220,30 @@ static bool prove_downgrade(struct run *run, struct err *why)
 	return may_go_back(run, why) && before_is_now(run, why) && rows_untouched(run, why) &&
 	       storage_is_back(run, why) && sequences_are_back(run, why) && roles_are_back(run, why);
 }
+
+/* ------------------------------------------------------------------ rollback */
+
+/* A command that failed may have taken back by itself what it did: then all is as before, and that can be proven. */
+static enum climb climb_nothing_left(struct run *run, struct err *why)
+{
+	if (!may_go_back(run, why))
+		return CLIMB_NEXT;
+	return put_sequences_back(run, why) && prove_downgrade(run, why) ? CLIMB_BACK : CLIMB_NEXT;
+}
+
+/* Nothing is committed: PostgreSQL itself has taken everything back but the sequences. */
+static enum climb climb_rollback(struct run *run, struct err *why)
+{
+	if (is_command(run))
+		return climb_nothing_left(run, why);
+	if (run->done > 0 || run->left_partial)
+		return CLIMB_NEXT;
+	if (!reopen(run, why) || !put_sequences_back(run, why))
+		return CLIMB_STUCK;
+	return !run->before.schema || before_is_now(run, why) ? CLIMB_BACK : CLIMB_STUCK;
+}
+
+/* ------------------------------------------------------------------ downgrade */
 
 static bool go_down(struct run *run, struct err *why)
 {

@@ -22,26 +22,6 @@ static bool is_open(const struct run *run)
 	return run->started && run->db && !db_is_lost(run->db) && !run->foreign_counted;
 }
 
-/* The ledger's tables and this run's row, in a transaction whose share is known. */
-bool mirror_begin(struct run *run, struct err *err)
-{
-	cleanup_free char *sql =
-		sql_fmt("%s; INSERT INTO ripcord.run (run, token, host, pid)"
-	                " VALUES (%L, %L, %L, %d) ON CONFLICT (run) DO UPDATE SET token = excluded.token,"
-	                " host = excluded.host, pid = excluded.pid, ended_at = NULL, outcome = NULL",
-	                create_sql, run->id, run->token, run->actor_host, (int)getpid());
-
-	if (!own_share_begin(run->db, err))
-		return false;
-	/* Another tool's project keeps its own version table. */
-	bool ok = (run->request->verb == GUARD_COMMAND
-	                   ? db_run(run->db, "CREATE SCHEMA IF NOT EXISTS ripcord", err)
-	                   : ledger_create(run->ledger, run->db, err)) &&
-	          db_run(run->db, sql, err);
-	return own_share_end(&run->own, run->db, ok, err) ||
-	       err_wrap(err, "cannot write ripcord's own tables");
-}
-
 /* The facts of a whole catalog are in the journal's file and in the backup; the mirror keeps what recovery needs to
  * find those. */
 static json_t *without_bulk(const json_t *line)
@@ -52,6 +32,44 @@ static json_t *without_bulk(const json_t *line)
 	for (size_t i = 0; i < sizeof(bulk) / sizeof(bulk[0]); i++)
 		json_object_del(copy, bulk[i]);
 	return copy;
+}
+
+/* What the journal says so far, from its first line on: another machine has nothing but this. */
+static bool lines_so_far(const struct run *run, char **out, struct err *err)
+{
+	cleanup_json json_t *lines = NULL, *kept = json_array();
+	const json_t *line;
+	size_t i;
+
+	if (!journal_read(run->config->state_dir, run->id, &lines, err))
+		return false;
+	json_array_foreach(lines, i, line) json_push(kept, without_bulk(line));
+	*out = json_canonical(kept);
+	return true;
+}
+
+/* The ledger's tables and this run's row, in a transaction whose share is known. */
+bool mirror_begin(struct run *run, struct err *err)
+{
+	cleanup_free char *lines = NULL;
+
+	if (!lines_so_far(run, &lines, err))
+		return false;
+	cleanup_free char *sql =
+		sql_fmt("%s; INSERT INTO ripcord.run (run, token, host, pid, journal)"
+	                " VALUES (%L, %L, %L, %d, %L) ON CONFLICT (run) DO UPDATE SET token = excluded.token,"
+	                " host = excluded.host, pid = excluded.pid, ended_at = NULL, outcome = NULL",
+	                create_sql, run->id, run->token, run->actor_host, (int)getpid(), lines);
+
+	if (!own_share_begin(run->db, err))
+		return false;
+	/* Another tool's project keeps its own version table. */
+	bool ok = (run->request->verb == GUARD_COMMAND
+	                   ? db_run(run->db, "CREATE SCHEMA IF NOT EXISTS ripcord", err)
+	                   : ledger_create(run->ledger, run->db, err)) &&
+	          db_run(run->db, sql, err);
+	return own_share_end(&run->own, run->db, ok, err) ||
+	       err_wrap(err, "cannot write ripcord's own tables");
 }
 
 bool mirror_line(struct run *run, const json_t *line, struct err *err)

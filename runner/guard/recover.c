@@ -355,6 +355,10 @@ static bool recover(struct run *run, const char *wanted, enum recover_way way, s
 	snprintf(run->report->run, sizeof(run->report->run), "%s", id);
 	if (!read_lines(run, id, &lines, err))
 		return false;
+	/* Lines without a beginning would read as a run that changed nothing. */
+	if (!journal_find(lines, "run", "begin"))
+		return err_set(err, ERR_REFUSED,
+		               "the journal of run %s is not whole here: recover where it ran", id);
 	if (journal_is_finished(lines)) {
 		run->report->outcome = OUTCOME_UNCHANGED;
 		return true;

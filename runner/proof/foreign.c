@@ -34,6 +34,10 @@ static void doubt(struct foreign_writes *out, const char *fmt, ...)
 static void check_same_counters(const struct counters *before, const struct counters *now,
                                 struct foreign_writes *out)
 {
+	if (!before->system_identifier) {
+		doubt(out, "the counters from before the run are not known");
+		return;
+	}
 	if (now->server_version < 150000)
 		doubt(out, "before PostgreSQL 15 a session's counts cannot be forced out");
 	if (strcmp(before->system_identifier, now->system_identifier) != 0)
@@ -181,6 +185,8 @@ void foreign_writes_count(const struct counters *before, const struct counters *
 {
 	*out = (struct foreign_writes){ .known = true };
 	check_same_counters(before, now, out);
+	if (!before->system_identifier)
+		return; /* all that is there would look new */
 	if (own->unknown)
 		doubt(out, "%s", own->why[0] ? own->why : "what this run itself wrote is not known any more");
 	count_relations(before, now, own, out);

@@ -214,7 +214,7 @@ static void the_application_name_tells_run_and_revision(void **state)
 
 	revision(b, "r1", "", "", "CREATE TABLE t AS SELECT current_setting('application_name') AS n", NULL);
 	assert_ran(run_each(b, "head", DIRECTION_UP), b);
-	assert_value(b->db, "SELECT n FROM t", "ripcord/0193-tes/r1");
+	assert_value(b->db, "SELECT n FROM t", "ripcord/test-run/r1");
 }
 
 static void copy_data_stand_in_a_section(void **state)
