@@ -80,12 +80,14 @@ setup() {
   "$RIPCORD" upgrade head --yes --json >out.json 2>err.txt 3>&- 4>&- &
   local pid=$!
   wait_until 60 test -e ready
+  # The first is flushed at once, what follows within a second stays with the session for ten.
   session_sql other "INSERT INTO theirs VALUES (6, 'new')"
+  session_sql other "INSERT INTO theirs VALUES (7, 'new')"
   touch go
   wait "$pid" && status=0 || status=$?
   output=$(cat out.json)
   stderr=$(cat err.txt)
-  assert_stuck "public.theirs: 1 inserted"
+  assert_stuck "public.theirs: 2 inserted"
 }
 
 # guards: gate prepared-transactions
