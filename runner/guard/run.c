@@ -46,6 +46,7 @@ void run_clear(struct run *run)
 	preset_free(run->preset);
 	before_clear(&run->before);
 	manifest_free(run->manifest);
+	free(run->own_question);
 	own_share_clear(&run->own);
 	own_share_clear(&run->committed);
 	foreign_writes_clear(&run->foreign);
@@ -77,13 +78,15 @@ bool run_connect(struct run *run, struct err *err)
 	return db_open(run->live, application, &run->db, err) &&
 	       (db_open(run->maintenance, application, &run->admin, err) ||
 	        err_wrap(err, "the maintenance database \"%s\"", run->config->maintenance_db)) &&
-	       /* What a role's or a database's settings say of time-outs and read-only must not decide a run. */
+	       /* What a role's or a database's settings say of time-outs and read-only must not decide a run;
+	        * and questions to the catalogs are asked once, so that compiling them takes longer than they. */
 	       db_run(run->db,
 	              "SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0;"
 	              " SET default_transaction_read_only = off; SET default_transaction_isolation = 'read "
-	              "committed'",
+	              "committed'; SET jit = off",
 	              err) &&
-	       db_run(run->admin, "SET statement_timeout = 0; SET default_transaction_read_only = off", err);
+	       db_run(run->admin, "SET statement_timeout = 0; SET default_transaction_read_only = off; SET jit = off",
+	              err);
 }
 
 bool run_open_stores(struct run *run, struct err *err)

@@ -56,6 +56,7 @@ struct run {
 	struct manifest *manifest; /* NULL: waived */
 	struct own_share own;      /* everything this run wrote in the live database */
 	struct own_share committed; /* the part of it that revisions committed */
+	char *own_question;        /* what each unit is asked before COMMIT; NULL until the first */
 	bool answered;             /* the unit that runs has told its share */
 	struct foreign_writes foreign;
 	bool foreign_counted;

@@ -115,9 +115,9 @@ static bool exec_one_unit(struct run *run, const struct step *steps, size_t n, s
                           struct err *err)
 {
 	cleanup_free char *token = mirror_token_sql(run);
-	cleanup_free char *share = own_share_sql(run->db, false), *aborted = own_share_sql(run->db, true);
+	cleanup_free char *aborted = own_share_sql(run->db, true);
 	const struct probe probe = { .at_begin = token,
-		                     .at_end = share,
+		                     .at_end = run->own_question,
 		                     .at_abort = aborted,
 		                     .answered = share_answered,
 		                     .aborted = share_aborted,
@@ -162,6 +162,19 @@ static bool ask_ledger(struct run *run, const struct step *last, bool *committed
 	return true;
 }
 
+/* They are asked on the way that was asked for; the way back does not hang on them. */
+static bool revision_hooks(struct run *run, enum hook_phase phase, const struct step *step, struct err *err)
+{
+	bool is_back = step->direction == DIRECTION_DOWN && run->request->verb != GUARD_DOWNGRADE;
+
+	if (is_back || run_hooks(run, phase, step->revision, err))
+		return true;
+	run->report->failure_phase = "hook";
+	free(run->report->failure_revision);
+	run->report->failure_revision = mem_strdup(step->revision->id);
+	return false;
+}
+
 /* Who recovers need not doubt what a transaction that was rolled back had counted, when it has told. */
 static void journal_failure(struct run *run, const struct step *steps, size_t n,
                             const struct exec_report *report)
@@ -179,14 +192,13 @@ static void journal_failure(struct run *run, const struct step *steps, size_t n,
 static bool run_unit(struct run *run, const struct step *steps, size_t n, struct err *err)
 {
 	struct exec_report report = { .phase = NULL };
-	const struct revision *first = steps[0].revision;
 	bool committed = false;
 	char duration[TEXT_SHORT];
 
-	if (!run_hooks(run, HOOK_BEFORE_REVISION, first, err)) {
-		run->report->failure_phase = "hook";
+	if (!revision_hooks(run, HOOK_BEFORE_REVISION, steps, err))
 		return false;
-	}
+	if (!run->own_question && !own_share_question(run->db, &run->own_question, err))
+		return false;
 	if (!journal_unit(run, steps, "begin", unit_data(steps, n, run), err))
 		return false;
 	bool ok = exec_one_unit(run, steps, n, &report, err);
@@ -220,10 +232,8 @@ bool run_steps(struct run *run, const struct plan *plan, size_t *done, struct er
 		if (!run_unit(run, &plan->steps[*done], n, err))
 			return false;
 		*done += n;
-		if (!run_hooks(run, HOOK_AFTER_REVISION, plan->steps[*done - 1].revision, err)) {
-			run->report->failure_phase = "hook";
+		if (!revision_hooks(run, HOOK_AFTER_REVISION, &plan->steps[*done - 1], err))
 			return false;
-		}
 	}
 	return true;
 }

@@ -89,6 +89,9 @@ struct own_share {
  * nextval() and setval() take belongs to the whole transaction, so only those that it used are named.
  */
 char *own_share_sql(const struct db *db, bool aborted); /* the caller's */
+/* The question before COMMIT for who asks it often: the catalogs, which stay the same as long as the server does, are
+ * looked up now and not with each transaction.  *out is the caller's. */
+MUST_CHECK bool own_share_question(struct db *db, char **out, struct err *err);
 MUST_CHECK bool own_share_add(struct own_share *own, const struct rows *answer, struct err *err);
 /* A transaction around statements of our own bookkeeping: `ok` says whether they went well; the question is asked,
  * COMMIT checked.  On false the transaction is rolled back. */

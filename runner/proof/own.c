@@ -8,36 +8,60 @@
 
 /* Besides asking, it has the counts flushed as soon as the transaction has ended, since the next one would
  * count them once more; the function came with PostgreSQL 15. */
-static const char flush_at_end[] = "pg_catalog.pg_stat_force_next_flush() AS flushed, ";
+static const char *flush_at_end(const struct db *db)
+{
+	return db_server_version(db) >= 150000 ? "pg_catalog.pg_stat_force_next_flush() AS flushed, " : "";
+}
 
 /* Kind 'D' stands for the shared catalogs that describe databases. */
 static const char tables[] =
 	"SELECT k.oid, CASE WHEN k.relisshared THEN 'D' ELSE k.relkind END AS kind FROM pg_catalog.pg_class k"
-	" WHERE NOT k.relisshared OR k.oid IN"
+	" WHERE k.relkind IN ('r', 't', 'm') AND (NOT k.relisshared OR k.oid IN"
 	" ('pg_catalog.pg_database'::pg_catalog.regclass, "
         "'pg_catalog.pg_db_role_setting'::pg_catalog.regclass,"
 	" 'pg_catalog.pg_shdescription'::pg_catalog.regclass, "
-        "'pg_catalog.pg_shseclabel'::pg_catalog.regclass)";
+        "'pg_catalog.pg_shseclabel'::pg_catalog.regclass))";
+
+static const char locked[] =
+	"SELECT DISTINCT relation FROM pg_catalog.pg_locks WHERE pid = pg_catalog.pg_backend_pid()"
+	" AND locktype = 'relation' AND mode <> 'AccessShareLock' AND relation >= 16384";
 
 /* Looked up one by one: a join would read all of pg_class, with each revision. */
-static const char locked[] =
-	"SELECT l.relation AS oid, (SELECT k.relkind FROM pg_catalog.pg_class k WHERE k.oid = l.relation) AS "
-        "kind"
-	" FROM (SELECT DISTINCT relation FROM pg_catalog.pg_locks WHERE pid = pg_catalog.pg_backend_pid()"
-	"  AND locktype = 'relation' AND mode <> 'AccessShareLock' AND relation >= 16384) l";
+static const char kind_of_t[] = "(SELECT k.relkind FROM pg_catalog.pg_class k WHERE k.oid = t.oid)";
+
+/* OFFSET 0: each table's three are asked once, and not again for the WHERE. */
+static const char counts_of_c[] =
+	"LATERAL (SELECT pg_catalog.pg_stat_get_xact_tuples_inserted(c.oid) AS inserted,"
+	"  pg_catalog.pg_stat_get_xact_tuples_updated(c.oid) AS updated,"
+	"  pg_catalog.pg_stat_get_xact_tuples_deleted(c.oid) AS deleted OFFSET 0) x"
+	" WHERE c.kind IN ('r', 't', 'm', 'D') AND x.inserted + x.updated + x.deleted > 0 OR c.kind = 'S'";
 
 char *own_share_sql(const struct db *db, bool aborted)
 {
-	/* OFFSET 0: each table's three are asked once, and not again for the WHERE. */
-	return mem_fmt("SELECT c.oid::int8, c.kind, x.inserted, x.updated, x.deleted FROM %s"
-	               "(SELECT * FROM (%s) t WHERE t.kind IN ('r', 't', 'm', 'D') AND %s"
-	               " UNION ALL SELECT * FROM (%s) u WHERE u.kind IN (%s)) c,"
-	               " LATERAL (SELECT pg_catalog.pg_stat_get_xact_tuples_inserted(c.oid) AS inserted,"
-	               "  pg_catalog.pg_stat_get_xact_tuples_updated(c.oid) AS updated,"
-	               "  pg_catalog.pg_stat_get_xact_tuples_deleted(c.oid) AS deleted OFFSET 0) x"
-	               " WHERE x.inserted + x.updated + x.deleted > 0 OR c.kind = 'S'",
-	               db_server_version(db) >= 150000 ? flush_at_end : "", tables,
-	               aborted ? "true" : "t.oid < 16384", locked, aborted ? "'S'" : "'r', 't', 'm', 'S'");
+	return mem_fmt(
+		"SELECT c.oid::int8, c.kind, x.inserted, x.updated, x.deleted FROM %s(%s AND %s"
+		" UNION ALL SELECT * FROM (SELECT t.oid, %s AS kind FROM (%s) t(oid)) u WHERE %s) c, %s",
+		flush_at_end(db), tables, aborted ? "true" : "k.oid < 16384", kind_of_t, locked,
+		aborted ? "u.kind = 'S'" : "true", counts_of_c);
+}
+
+bool own_share_question(struct db *db, char **out, struct err *err)
+{
+	cleanup_free char *sql = mem_fmt("SELECT pg_catalog.array_agg(t.oid)::text,"
+	                                 " (pg_catalog.array_agg(t.oid) FILTER (WHERE t.kind = 'D'))::text"
+	                                 " FROM (%s AND k.oid < 16384) t",
+	                                 tables);
+	cleanup_rows struct rows *catalogs = NULL;
+
+	if (!db_query(db, sql, DB_NO_ARGS, &catalogs, err))
+		return err_wrap(err, "cannot read which catalogs there are");
+	*out = mem_fmt("SELECT c.oid::int8, c.kind, x.inserted, x.updated, x.deleted FROM %s"
+	               "(SELECT t.oid, CASE WHEN t.oid = ANY ('%s'::oid[]) THEN 'D' WHEN t.oid < 16384 THEN "
+	               "'r' ELSE %s"
+	               " END AS kind FROM pg_catalog.unnest('%s'::oid[] || ARRAY(%s)) AS t(oid)) c, %s",
+	               flush_at_end(db), rows_get(catalogs, 0, 1), kind_of_t, rows_get(catalogs, 0, 0),
+	               locked, counts_of_c);
+	return true;
 }
 
 static int compare_oids(const void *a, const void *b)
