@@ -211,6 +211,15 @@ INSERT INTO fresh VALUES (1)" "DROP TABLE fresh"
 
 # ---------------------------------------------------------------- restore
 
+# guards: own_share_add(), kind 'D': what the run itself did to the database's settings is not others'
+@test "ALTER DATABASE by a revision is taken back by the restore" {
+  destroy_then_fail "DELETE FROM kept; ALTER DATABASE app SET work_mem = '5MB'; COMMENT ON DATABASE app IS 'x'"
+  fail_the_upgrade
+  assert_restored
+  assert_same settings "" "$(sql "SELECT setconfig FROM pg_db_role_setting WHERE setdatabase =
+    (SELECT oid FROM pg_database WHERE datname = 'app')")"
+}
+
 # guards: recreate_roles()
 @test "a role that a revision dropped is there again, without login" {
   new_role gone

@@ -36,6 +36,26 @@ assert_facts_kept() { assert_same facts "$facts_before" "$(database_facts)"; }
   assert_facts_kept
 }
 
+# guards: the same with fence_hooks = inside, where the fence opens last
+@test "no fence is left after a success whose hooks ran inside" {
+  configure "[guard]" "fence_hooks = inside"
+  make_revision r1 "" "DELETE FROM kept"
+  hook inside after-upgrade "! PGUSER=reader psql -XAtqc 'SELECT 1' 2>refused.txt"
+  fail_the_upgrade --writes fence
+  assert_exit 0
+  grep -q "too many connections" refused.txt
+  assert_facts_kept
+}
+
+# guards: fence_open() before the after-upgrade hooks
+@test "a health check gets through the fence" {
+  make_revision r1 "" "DELETE FROM kept"
+  hook health after-upgrade "PGUSER=reader psql -XAtqc 'SELECT 1'"
+  fail_the_upgrade --writes fence
+  assert_exit 0
+  assert_facts_kept
+}
+
 # guards: fence_open() in fail()
 @test "no fence is left after a failure before the first change" {
   make_revision r1 "" "DELETE FROM kept"
@@ -149,14 +169,61 @@ assert_facts_kept() { assert_same facts "$facts_before" "$(database_facts)"; }
 
 # ---------------------------------------------------------------- the swap
 
-# guards: check_oid(), by the failure to build a candidate of a taken name
+# guards: candidate_build() drops nothing but what it has created
 @test "a database that has the candidate's name already is left alone" {
   destroy_then_fail
   hook squat before-revision '[ "$RIPCORD_REVISION" = r2 ] || exit 0' \
-    'psql -XAtq -d postgres -c "CREATE DATABASE app_candidate_$(echo "$RIPCORD_RUN" | tail -c 9)" -c "CREATE DATABASE app_candidate_$(echo "$RIPCORD_RUN" | head -c 8)"'
+    'psql -XAtq -d postgres -c "CREATE DATABASE app_candidate_$(printf %s "$RIPCORD_RUN" | tail -c 8)"'
   fail_the_upgrade
   assert_stuck "already"
   databases | grep -q "^app_candidate_"
+}
+
+# while_restoring COMMAND: in the background, once the candidate is there, so after the first count.
+while_restoring() {
+  hook late on-failure 'candidate=app_candidate_$(printf %s "$RIPCORD_RUN" | tail -c 8)' \
+    '(' 'for i in $(seq 400); do' \
+    '[ -z "$(psql -XAtq -d postgres -c "SELECT 1 FROM pg_database WHERE datname = '"'\$candidate'"'")" ] || break' \
+    'sleep 0.02; done' "$1" ') >late.txt 2>&1 </dev/null &'
+}
+
+# guards: the count just before the swap
+@test "what a superuser, whom no fence keeps out, wrote while the backup was restored" {
+  destroy_then_fail
+  while_restoring "psql -XAtqc \"INSERT INTO theirs VALUES (6, 'new')\""
+  fail_the_upgrade
+  assert_stuck "public.theirs: 1 inserted"
+  assert_facts_kept
+}
+
+# guards: that the swap compares with that count, not with the first: autovacuum is nobody
+@test "ANALYZE while the backup was restored is not in the way" {
+  destroy_then_fail
+  while_restoring "psql -XAtqc 'ANALYZE theirs'"
+  fail_the_upgrade
+  assert_restored
+}
+
+# guards: the count after the downgrade
+@test "what a superuser wrote while the downgrade ran" {
+  make_revision r1 "" "CREATE TABLE fresh (n int)" "" "SELECT pg_sleep(2); DROP TABLE fresh"
+  make_revision r2 r1 "SELECT 1" "SELECT false" "SELECT 1"
+  hook late on-failure "(for i in \$(seq 400); do [ -z \"\$(psql -XAtq -d postgres -c \"SELECT 1 FROM pg_stat_activity
+    WHERE state = 'active' AND query LIKE '%pg_sleep(2)%' AND application_name LIKE 'ripcord/%'\")\" ] || break; sleep 0.05; done
+    psql -XAtqc \"INSERT INTO theirs VALUES (6, 'new')\") >late.txt 2>&1 </dev/null &"
+  fail_the_upgrade
+  assert_stuck "public.theirs: 1 inserted"
+}
+
+# guards: that the swap is one transaction: half of it would leave no database of that name
+@test "a swap that cannot rename the candidate renames nothing" {
+  destroy_then_fail
+  while_restoring 'psql -XAtq -d "$candidate" -c "SELECT pg_sleep(12)"'
+  fail_the_upgrade
+  assert_stuck "cannot swap the databases"
+  databases | grep -qx app || fail "there is no database app"
+  assert_facts_kept
+  ! databases | grep -q "^app_quarantine_$(jq -r '.run[-8:]' <<<"$output")" || fail "there is a quarantine"
 }
 
 # guards: the order of the swap, and that nobody gets into the quarantine once the new database answers
