@@ -129,7 +129,8 @@ static bool put_in_extension(struct db *db, const struct fact *f, struct err *er
 		return false;
 	if (is_newest || (strcmp(schema, "public") != 0 && strcmp(schema, "pg_catalog") != 0))
 		return true;
-	return db_runf(db, err, "CREATE EXTENSION %s VERSION %L SCHEMA %s CASCADE", f->name, version, schema) ||
+	return db_runf(db, err, "CREATE EXTENSION %s VERSION %L SCHEMA %s CASCADE", f->name, version,
+	               schema) ||
 	       err_wrap(err, "cannot install extension %s at version %s", f->name, version);
 }
 

@@ -18,9 +18,9 @@ static const char tables[] =
 	"SELECT k.oid, CASE WHEN k.relisshared THEN 'D' ELSE k.relkind END AS kind FROM pg_catalog.pg_class k"
 	" WHERE k.relkind IN ('r', 't', 'm') AND (NOT k.relisshared OR k.oid IN"
 	" ('pg_catalog.pg_database'::pg_catalog.regclass, "
-        "'pg_catalog.pg_db_role_setting'::pg_catalog.regclass,"
+	"'pg_catalog.pg_db_role_setting'::pg_catalog.regclass,"
 	" 'pg_catalog.pg_shdescription'::pg_catalog.regclass, "
-        "'pg_catalog.pg_shseclabel'::pg_catalog.regclass))";
+	"'pg_catalog.pg_shseclabel'::pg_catalog.regclass))";
 
 static const char locked[] =
 	"SELECT DISTINCT relation FROM pg_catalog.pg_locks WHERE pid = pg_catalog.pg_backend_pid()"

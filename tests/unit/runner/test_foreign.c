@@ -20,7 +20,8 @@ struct bench {
 static void put_relation(struct counters *c, int64_t oid, const char *name, struct tuples rows)
 {
 	assert_true(c->n_relations < MAX);
-	c->relations[c->n_relations++] = (struct relation_counts){ .oid = oid, .name = mem_strdup(name), .rows = rows };
+	c->relations[c->n_relations++] =
+		(struct relation_counts){ .oid = oid, .name = mem_strdup(name), .rows = rows };
 }
 
 static void put_sequence(struct counters *c, int64_t oid, const char *name, const char *value)
@@ -282,7 +283,8 @@ static void what_analyze_writes_does_not_count(void **state)
 
 static void tables_with_names_like_those_count(void **state)
 {
-	put_relation(&((struct bench *)*state)->now, 20900, "pg_catalog.pg_statistic_ext", (struct tuples){ 1, 0, 0 });
+	put_relation(&((struct bench *)*state)->now, 20900, "pg_catalog.pg_statistic_ext",
+	             (struct tuples){ 1, 0, 0 });
 	assert_line(*state, "pg_catalog.pg_statistic_ext: 1 inserted");
 }
 
@@ -374,17 +376,19 @@ static void which_way_is_behind(void **state)
 		const char *was, *is;
 		bool descends, behind;
 	} cases[] = {
-		{ "5,true", "4,true", false, true },    { "5,true", "6,true", false, false },
-		{ "5,true", "5,true", false, false },   { "5,true", "5,false", false, true },
-		{ "5,false", "5,true", false, false },  { "5,false", "5,false", false, false },
-		{ "-5,true", "-6,true", true, false },  { "-5,true", "-4,true", true, true },
-		{ "-5,true", "-5,false", true, true },  { "9223372036854775807,true", "1,true", false, true },
+		{ "5,true", "4,true", false, true },   { "5,true", "6,true", false, false },
+		{ "5,true", "5,true", false, false },  { "5,true", "5,false", false, true },
+		{ "5,false", "5,true", false, false }, { "5,false", "5,false", false, false },
+		{ "-5,true", "-6,true", true, false }, { "-5,true", "-4,true", true, true },
+		{ "-5,true", "-5,false", true, true }, { "9223372036854775807,true", "1,true", false, true },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		const struct sequence_value was = { .value = (char *)cases[i].was, .descends = cases[i].descends };
-		const struct sequence_value is = { .value = (char *)cases[i].is, .descends = cases[i].descends };
+		const struct sequence_value was = { .value = (char *)cases[i].was,
+			                            .descends = cases[i].descends };
+		const struct sequence_value is = { .value = (char *)cases[i].is,
+			                           .descends = cases[i].descends };
 		if (sequence_is_behind(&was, &is) != cases[i].behind)
 			fail_msg("%s after %s", cases[i].is, cases[i].was);
 	}

@@ -21,7 +21,9 @@ static struct identity make(const char *const *lines, size_t n)
 	strv_sort(&id.lines);
 	return id;
 }
-#define MAKE(...) make((const char *const[]){ __VA_ARGS__ }, sizeof((const char *const[]){ __VA_ARGS__ }) / sizeof(char *))
+#define MAKE(...)                                                                                            \
+	make((const char *const[]){ __VA_ARGS__ },                                                           \
+	     sizeof((const char *const[]){ __VA_ARGS__ }) / sizeof(char *))
 
 static void assert_lost(struct identity before, struct identity after, size_t n, const char *first)
 {
@@ -62,7 +64,8 @@ static void new_storage_is_a_loss(void **state)
 static void other_column_numbers_are_a_loss(void **state)
 {
 	(void)state;
-	assert_lost(MAKE("t: 1 stored in 1, a 1, b 2"), MAKE("t: 1 stored in 1, b 1, a 2"), 1, "t: 1 stored in 1, a 1, b 2");
+	assert_lost(MAKE("t: 1 stored in 1, a 1, b 2"), MAKE("t: 1 stored in 1, b 1, a 2"), 1,
+	            "t: 1 stored in 1, a 1, b 2");
 }
 
 static void the_last_and_the_only_one_are_looked_at(void **state)

@@ -86,7 +86,8 @@ static void lines_come_back_in_order(void **state)
 	cleanup_json json_t *lines = lines_of(b);
 	assert_int_equal(json_array_size(lines), 4);
 	assert_int_equal(json_integer_value(json_object_get(journal_find(lines, "backup", "done"), "n")), 2);
-	assert_string_equal(json_string_value(json_object_get(json_array_get(lines, 0), "text")), "a\nb \"c\" ü");
+	assert_string_equal(json_string_value(json_object_get(json_array_get(lines, 0), "text")),
+	                    "a\nb \"c\" ü");
 	assert_null(journal_find(lines, "backup", "end"));
 	assert_null(journal_find(lines, "swap", "begin"));
 	assert_int_equal(json_integer_value(json_object_get(journal_last(b->journal), "n")), 2);
@@ -124,7 +125,8 @@ static void a_run_begins_one_journal(void **state)
 static void a_cut_last_line_is_no_line(void **state)
 {
 	put(*state, "run", "begin", NULL);
-	append(*state, "{\"at\": \"2026\", \"step\": \"run\", \"event\": \"end\", \"outcome\": \"upgraded\"}");
+	append(*state,
+	       "{\"at\": \"2026\", \"step\": \"run\", \"event\": \"end\", \"outcome\": \"upgraded\"}");
 	cleanup_json json_t *lines = lines_of(*state);
 	assert_int_equal(json_array_size(lines), 1);
 	assert_false(journal_is_finished(lines));
@@ -173,7 +175,11 @@ static void stuck_is_not_finished(void **state)
 	static const struct {
 		const char *outcome;
 		bool finished;
-	} cases[] = { { "stuck", false }, { "upgraded", true }, { "rolled-back", true }, { "stuck", false }, { "restored", true } };
+	} cases[] = { { "stuck", false },
+		      { "upgraded", true },
+		      { "rolled-back", true },
+		      { "stuck", false },
+		      { "restored", true } };
 	struct bench *b = *state;
 
 	put(b, "run", "begin", NULL);

@@ -12,7 +12,8 @@
 static void window(struct own_share *own, int64_t oid, struct tuples from, struct tuples to)
 {
 	struct relation_counts a = { .oid = oid, .rows = from }, b = { .oid = oid, .rows = to };
-	const struct counters start = { .relations = &a, .n_relations = 1 }, end = { .relations = &b, .n_relations = 1 };
+	const struct counters start = { .relations = &a, .n_relations = 1 },
+			      end = { .relations = &b, .n_relations = 1 };
 
 	own_share_add_window(own, &start, &end);
 }
@@ -70,8 +71,10 @@ static void what_did_not_grow_is_no_share(void **state)
 static void a_table_born_in_the_window_counts_whole(void **state)
 {
 	struct relation_counts was[] = { { .oid = 5 }, { .oid = 9 } };
-	struct relation_counts is[] = { { .oid = 6, .rows = { 3, 0, 0 } }, { .oid = 9, .rows = { 0, 1, 0 } } };
-	const struct counters start = { .relations = was, .n_relations = 2 }, end = { .relations = is, .n_relations = 2 };
+	struct relation_counts is[] = { { .oid = 6, .rows = { 3, 0, 0 } },
+		                        { .oid = 9, .rows = { 0, 1, 0 } } };
+	const struct counters start = { .relations = was, .n_relations = 2 },
+			      end = { .relations = is, .n_relations = 2 };
 	struct own_share own = { .n_relations = 0 };
 
 	(void)state;
@@ -85,9 +88,14 @@ static void a_table_born_in_the_window_counts_whole(void **state)
 static void only_sequences_that_moved_are_used(void **state)
 {
 	char one[] = "1,true", two[] = "2,true";
-	struct sequence_value was[] = { { .oid = 5, .value = one }, { .oid = 6, .value = one }, { .oid = 8, .value = one } };
-	struct sequence_value is[] = { { .oid = 5, .value = one }, { .oid = 7, .value = one }, { .oid = 8, .value = two } };
-	const struct counters start = { .sequences = was, .n_sequences = 3 }, end = { .sequences = is, .n_sequences = 3 };
+	struct sequence_value was[] = { { .oid = 5, .value = one },
+		                        { .oid = 6, .value = one },
+		                        { .oid = 8, .value = one } };
+	struct sequence_value is[] = { { .oid = 5, .value = one },
+		                       { .oid = 7, .value = one },
+		                       { .oid = 8, .value = two } };
+	const struct counters start = { .sequences = was, .n_sequences = 3 },
+			      end = { .sequences = is, .n_sequences = 3 };
 	struct own_share own = { .n_relations = 0 };
 
 	(void)state;
