@@ -38,8 +38,6 @@ others_at() {
 
 fail_the_upgrade() { run_ripcord upgrade head --yes --json "$@"; }
 
-run8() { jq -r '.run[0:8]' <<<"$output"; }
-
 assert_restored() {
   assert_exit 5
   assert_json '.outcome == "restored" and (.quarantine | length) > 0'
