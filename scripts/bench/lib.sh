@@ -19,7 +19,7 @@ need_cluster() {
 enter_work() {
 	work=$(mktemp -d)
 	trap 'rm -rf "$work"' EXIT
-	cd "$work"
+	cd "$work" || exit 1
 	export PGHOST="$RIPCORD_TEST_PG_DIR" PGUSER=postgres
 }
 
