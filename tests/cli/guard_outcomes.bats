@@ -330,6 +330,14 @@ run_id() { jq -r .run <<<"$output"; }
   assert_same rows 4 "$(sql "SELECT count(*) FROM keep")"
 }
 
+@test "6: a command of guard that failed, when others wrote meanwhile, is not called undone" {
+  foreign_write_hook "INSERT INTO keep (body) VALUES ('theirs')"
+  run_ripcord guard --json -- false
+  assert_exit 6
+  assert_json '.outcome == "stuck" and any(.next[]; test("public.keep: 1 inserted"))'
+  assert_same rows 4 "$(sql "SELECT count(*) FROM keep")"
+}
+
 @test "writes = accept-loss goes back all the same" {
   destructive_revisions
   foreign_write_hook "INSERT INTO keep (body) VALUES ('theirs')"
