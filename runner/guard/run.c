@@ -85,7 +85,8 @@ bool run_connect(struct run *run, struct err *err)
 	              " SET default_transaction_read_only = off; SET default_transaction_isolation = 'read "
 	              "committed'; SET jit = off",
 	              err) &&
-	       db_run(run->admin, "SET statement_timeout = 0; SET default_transaction_read_only = off; SET jit = off",
+	       db_run(run->admin,
+	              "SET statement_timeout = 0; SET default_transaction_read_only = off; SET jit = off",
 	              err);
 }
 

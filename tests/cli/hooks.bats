@@ -64,13 +64,13 @@ PY
   done
   run_ripcord upgrade head --yes --json
   assert_exit 4
-  assert_same phases "on-failure after-rollback always" "$(echo $(cat phases))"
+  assert_same phases "on-failure after-rollback always" "$(paste -sd " " phases)"
   assert_same "what always was told" "rolled-back" "$(jq -r .outcome always.json)"
   assert_same "what on-failure was told" "r2" "$(jq -r .failure.revision on-failure.json)"
   rm phases
   run_ripcord upgrade head --yes --json -x guard.on_failure=restore
   assert_exit 5
-  assert_same phases "on-failure after-restore always" "$(echo $(cat phases))"
+  assert_same phases "on-failure after-restore always" "$(paste -sd " " phases)"
   # They look at the restored database, not at the one in quarantine.
   assert_same "what always was told" "restored" "$(jq -r .outcome always.json)"
 }
@@ -241,7 +241,7 @@ PY
     assert_exit 4
     assert_json '.outcome == "rolled-back" and .failure.phase == "hook" and .failure.revision == "r2"'
     table_is_gone
-    assert_same "asked on the way up only" "r1 r2" "$(echo $(cat asked))"
+    assert_same "asked on the way up only" "r1 r2" "$(paste -sd " " asked)"
     rm asked
   done
 }

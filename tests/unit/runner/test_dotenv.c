@@ -233,5 +233,6 @@ int main(void)
 		cmocka_unit_test(a_named_file_must_be_there),
 	};
 
+	unsetenv("DATABASE_URL"); /* the environment wins over the files that are tried here */
 	return cmocka_run_group_tests(tests, setup, teardown);
 }
