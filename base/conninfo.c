@@ -471,7 +471,7 @@ static bool read_query(struct reading *r, const char *query, struct err *err)
 
 static bool read_text(const char *text, struct reading *r, struct err *err)
 {
-	struct url u;
+	struct url u = { .query = NULL };
 	bool is_url;
 
 	if (!url_split(text, &u, &is_url, err))

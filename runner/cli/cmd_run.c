@@ -64,7 +64,6 @@ static const struct opt guard_options[] = {
  * that was asked for is printed already, and says more than "unchanged". */
 static bool print_report(struct app *app, struct run_report *report, bool is_plan)
 {
-	app->status = run_report_exit(report);
 	progress_finish();
 	if (app->globals->json && app->status != 2)
 		app_print_json(app, run_report_json(report));
@@ -180,6 +179,7 @@ static bool guarded(struct app *app, struct guard_request *request, struct err *
 	request->plan_out =
 		o->plan && !app->globals->json ? app->out : NULL; /* then the plan is the result */
 	guard_run(app->config, request, &report);
+	app->status = run_report_exit(&report);
 	return print_report(app, &report, o->plan);
 }
 
@@ -282,7 +282,7 @@ struct recover_options {
 };
 
 static const struct opt recover_options[] = {
-	{ "forward", 0, OPT_FLAG, NULL, "goes on with the revisions that are left",
+	{ "forward", 0, OPT_FLAG, NULL, "keeps what is there now",
 	  offsetof(struct recover_options, forward) },
 	{ "down", 0, OPT_FLAG, NULL, "takes back what was done by downgrades",
 	  offsetof(struct recover_options, down) },
@@ -304,6 +304,12 @@ static bool choose_way(const struct recover_options *o, enum recover_way *out, s
 	return true;
 }
 
+/* Old or new, a recovery that arrived has done what it was asked for (design: exit 0). */
+static bool is_proven(const struct run_report *report)
+{
+	return report->outcome == OUTCOME_ROLLED_BACK || report->outcome == OUTCOME_RESTORED;
+}
+
 static bool run_recover(struct app *app, struct err *err)
 {
 	const struct recover_options *o = app->options;
@@ -315,6 +321,7 @@ static bool run_recover(struct app *app, struct err *err)
 	if (!confirm("finish or take back the unfinished run?", o->yes, err))
 		return false;
 	guard_recover(app->config, app->n_words > 0 ? app->words[0] : NULL, way, o->accept_loss, &report);
+	app->status = is_proven(&report) ? 0 : run_report_exit(&report);
 	return print_report(app, &report, false);
 }
 
@@ -325,7 +332,8 @@ const struct command command_recover = {
 	.text = "Reads the journal of an unfinished run, asks the server what is true, and finishes the run "
 		"or takes it\n"
 		"back. Without one there is nothing to do. A run that is stuck needs to be told which way to "
-		"go.",
+		"go.\n"
+		"Exit status 0: the database is proven to be at the old revision or the new one.",
 	.options = recover_options,
 	.options_size = sizeof(struct recover_options),
 	.max_words = 1,

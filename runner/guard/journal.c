@@ -73,7 +73,7 @@ bool journal_reopen(const char *state_dir, const char *run, struct journal **out
 {
 	struct journal *j = NULL;
 
-	if (!open_at(state_dir, run, 0, &j, err))
+	if (!open_at(state_dir, run, 0, &j, err) || !j)
 		return false;
 	if (!drop_cut_line(j->path, j->fd, err)) {
 		journal_close(j);
