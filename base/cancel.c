@@ -41,6 +41,7 @@ void cancel_install(void)
 			catch (signals[i], &mask);
 	}
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
 }
 
 bool cancel_requested(void) { return count > held; }

@@ -442,18 +442,39 @@ assert_untouched() {
   assert_same databases "" "$(sql "SELECT datname FROM pg_database WHERE datname ~ '$(run_id | tail -c 9)'" postgres)"
 }
 
-@test "7: the backup's disk is full" {
-  [ "$(id -u)" = 0 ] || skip "mounting a small disk needs root"
-  mkdir disk
-  mount -t tmpfs -o size=256k none disk 2>/dev/null || skip "no mount in here"
-  make_revision r1 "" "CREATE TABLE t1 (n int)"
-  sql "CREATE TABLE big AS SELECT encode(sha256(g::text::bytea), 'hex') AS h FROM generate_series(1, 20000) g"
-  # The gate that looks at the free space is told otherwise by a preset of its own.
-  run_ripcord upgrade head --yes --json -x store.local.path=disk
-  umount disk
-  [ "$status" = 7 ] || [ "$status" = 3 ] || fail "exit $status"
-  assert_json '.revisions == []'
+# 20,000 rows that do not compress: some two megabytes of backup.
+make_big() { sql "CREATE TABLE big AS SELECT encode(sha256(g::text::bytea), 'hex') AS h FROM generate_series(1, 100000) g"; }
+assert_no_backup() {
+  assert_json '.revisions == [] and .backup == null'
   assert_same table "" "$(sql "SELECT to_regclass('t1')")"
+  assert_same files "" "$(find "$1" -type f ! -name fill)"
+  run_ripcord backup list --json -x "store.local.path=$1"
+  assert_json '. == []'
+}
+
+@test "7: the backup's disk fills while it is written" {
+  [ "$(id -u)" = 0 ] || skip "mounting a small disk needs root; the next test does without"
+  mkdir disk
+  mount -t tmpfs -o size=60M none disk 2>/dev/null || skip "no mount in here; the next test does without"
+  make_revision r1 "" "CREATE TABLE t1 (n int)"
+  make_big
+  configure "[hook fill]" "phase = before-backup" "shell = yes" "command = dd if=/dev/zero of=disk/fill bs=1M count=58 2>/dev/null"
+  run_ripcord upgrade head --yes --json -x store.local.path=disk/store
+  full=$status
+  rm disk/fill
+  [ "$full" = 7 ] || { umount disk; fail "exit $full"; }
+  assert_stderr_has "No space left on device"
+  assert_no_backup disk/store
+  umount disk
+}
+
+@test "7: a file of the backup grows past its limit" {
+  make_revision r1 "" "CREATE TABLE t1 (n int)"
+  make_big
+  run --separate-stderr sh -c 'ulimit -f 1024; exec "$@"' - "$RIPCORD" upgrade head --yes --json
+  assert_exit 7
+  assert_stderr_has "File too large"
+  assert_no_backup backups
 }
 
 @test "7: the store's folder cannot be written to" {
@@ -468,7 +489,7 @@ assert_untouched() {
   cd "$project"
   run --separate-stderr as_server env HOME="$project/state" "$program" -x ripcord.state_dir=state upgrade head --yes --json
   assert_json '.revisions == [] and .backup == null'
-  [ "$status" = 7 ] || [ "$status" = 3 ] || fail "exit $status"
+  assert_exit 7
   assert_same table "" "$(sql "SELECT to_regclass('t1')")"
 }
 
