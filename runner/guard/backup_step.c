@@ -200,27 +200,10 @@ static bool restore_scratch(struct run *run, bool schema_only, struct err *err)
 {
 	cleanup_free char *name = database_derived_name(run->database, "scratch", run->id);
 	cleanup_free char *comment = mem_fmt("ripcord: scratch database of run %s; may be dropped", run->id);
-	cleanup_free char *application = run_application(run, "verify");
-	struct candidate_request request = {
-		.live = run->live,
-		.maintenance = run->admin,
-		.stores = &run->stores,
-		.manifest = run->manifest,
-		.bin_dir = run->bin_dir,
-		.private_dir = run->private_dir,
-		.facts = run->before.facts,
-		.schema = run->before.schema,
-		.version_table = ledger_table(run->ledger),
-		.name = name,
-		.comment = comment,
-		.application = application,
-		.schema_only = schema_only,
-		.progress = progress_listener(),
-	};
 
-	bool ok = candidate_build(&request, err);
-	progress_finish();
-	return ok ? database_drop(run->admin, name, err) : err_wrap(err, "the backup does not restore");
+	if (!run_restore_into(run, name, comment, schema_only, err))
+		return err_wrap(err, "the backup does not restore");
+	return database_drop(run->admin, name, err);
 }
 
 bool run_verify_backup(struct run *run, struct err *err)

@@ -6,8 +6,6 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "runner/guard/run.h"
-#include "runner/progress.h"
-#include "runner/proof/candidate.h"
 #include "runner/proof/roles.h"
 #include "runner/proof/swap.h"
 
@@ -79,32 +77,14 @@ static bool connect_maintenance(struct run *run, struct err *err)
 
 static bool build(struct run *run, const char *name, struct err *err)
 {
-	cleanup_free char *application = run_application(run, "restore");
-	cleanup_free char *comment = mem_fmt("ripcord: candidate of run %s, restored from backup %s", run->id,
-	                                     manifest_id(run->manifest));
-	struct candidate_request request = {
-		.live = run->live,
-		.maintenance = run->admin,
-		.stores = &run->stores,
-		.manifest = run->manifest,
-		.bin_dir = run->bin_dir,
-		.private_dir = run->private_dir,
-		.facts = run->before.facts,
-		.schema = run->before.schema,
-		.version_table = manifest_str(run->manifest, "version_table"),
-		.name = name,
-		.comment = comment,
-		.application = application,
-		.progress = progress_listener(),
-	};
+	cleanup_free char *comment = run_candidate_comment(run);
 
 	if (!roles_recreate(run->admin, run->before.roles, &run->recreated_roles, err))
 		return false;
 	for (size_t i = 0; i < run->recreated_roles.n; i++)
 		log_warn("role %s was not there and is created without login", run->recreated_roles.v[i]);
-	bool ok = candidate_build(&request, err);
-	progress_finish();
-	return ok && database_oid(run->admin, name, &run->candidate_oid, err);
+	return run_restore_into(run, name, comment, false, err) &&
+	       database_oid(run->admin, name, &run->candidate_oid, err);
 }
 
 /* A database that is to be used has the owner, grants, settings and comment of the one that was backed up. */

@@ -100,11 +100,9 @@ static bool finish_candidate(struct run *run, struct err *err)
 	       database_oid(run->admin, run->candidate, &run->candidate_oid, err);
 }
 
-bool run_build_candidate(struct run *run, struct err *err)
+bool run_restore_into(struct run *run, const char *name, const char *comment, bool schema_only,
+                      struct err *err)
 {
-	cleanup_free char *name = database_derived_name(run->database, "candidate", run->id);
-	cleanup_free char *comment = mem_fmt("ripcord: candidate of run %s, restored from backup %s", run->id,
-	                                     manifest_id(run->manifest));
 	cleanup_free char *application = run_application(run, "restore");
 	struct candidate_request request = {
 		.live = run->live,
@@ -115,21 +113,34 @@ bool run_build_candidate(struct run *run, struct err *err)
 		.private_dir = run->private_dir,
 		.facts = run->before.facts,
 		.schema = run->before.schema,
-		.version_table = ledger_table(run->ledger),
+		.version_table = manifest_str(run->manifest, "version_table"),
 		.name = name,
 		.comment = comment,
 		.application = application,
+		.schema_only = schema_only,
 		.progress = progress_listener(),
 	};
+
+	bool ok = candidate_build(&request, err);
+	progress_finish();
+	return ok;
+}
+
+char *run_candidate_comment(const struct run *run)
+{
+	return mem_fmt("ripcord: candidate of run %s, restored from backup %s", run->id,
+	               manifest_id(run->manifest));
+}
+
+bool run_build_candidate(struct run *run, struct err *err)
+{
+	cleanup_free char *name = database_derived_name(run->database, "candidate", run->id);
+	cleanup_free char *comment = run_candidate_comment(run);
 
 	if (run->candidate)
 		return true;
 	if (!run_journal(run, "candidate", "begin", json_pack("{s:s}", "database", name), err) ||
-	    !recreate_roles(run, err))
-		return false;
-	bool ok = candidate_build(&request, err);
-	progress_finish();
-	if (!ok)
+	    !recreate_roles(run, err) || !run_restore_into(run, name, comment, false, err))
 		return false;
 	run->candidate = mem_strdup(name);
 	return finish_candidate(run, err) &&

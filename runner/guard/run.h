@@ -147,6 +147,10 @@ void run_rungs(struct run *run, const struct err *failure, size_t first, size_t 
 void run_stuck(struct run *run, const char *why);
 
 /* restore_step.c */
+/* Makes the database and proves that it is what the run's manifest says; dropped again on false. */
+MUST_CHECK bool run_restore_into(struct run *run, const char *name, const char *comment, bool schema_only,
+                                 struct err *err);
+char *run_candidate_comment(const struct run *run); /* the caller's */
 MUST_CHECK bool run_build_candidate(struct run *run, struct err *err);
 MUST_CHECK bool run_swap(struct run *run, struct err *err);
 /* The database of the live name is as before the run, the cluster's roles included. */
