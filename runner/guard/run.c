@@ -46,6 +46,7 @@ void run_clear(struct run *run)
 	preset_free(run->preset);
 	before_clear(&run->before);
 	manifest_free(run->manifest);
+	free(run->token_question);
 	free(run->own_question);
 	own_share_clear(&run->own);
 	own_share_clear(&run->committed);

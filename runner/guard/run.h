@@ -56,7 +56,8 @@ struct run {
 	struct manifest *manifest; /* NULL: waived */
 	struct own_share own;      /* everything this run wrote in the live database */
 	struct own_share committed; /* the part of it that revisions committed */
-	char *own_question;        /* what each unit is asked before COMMIT; NULL until the first */
+	bool may_prepare;          /* no section of the plan clears the session's prepared statements */
+	char *token_question, *own_question; /* what each unit asks first, and is asked before COMMIT */
 	bool answered;             /* the unit that runs has told its share */
 	struct foreign_writes foreign;
 	bool foreign_counted;

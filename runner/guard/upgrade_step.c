@@ -19,7 +19,8 @@ static bool share_answered(void *ctx, enum probe_point at, const struct rows *ro
 	struct run *run = ctx;
 
 	if (at == PROBE_BEGIN)
-		return true; /* the token: the server itself would have failed */
+		return rows_count(rows) == 1 || /* another token would have failed on the server itself */
+		       err_set(err, ERR_REFUSED, "this run's row of ripcord.run is gone");
 	run->answered = true;
 	return own_share_add(&run->own, rows, err) && own_share_add(&run->committed, rows, err);
 }
@@ -114,9 +115,8 @@ static bool journal_unit(struct run *run, const struct step *step, const char *e
 static bool exec_one_unit(struct run *run, const struct step *steps, size_t n, struct exec_report *report,
                           struct err *err)
 {
-	cleanup_free char *token = mirror_token_sql(run);
 	cleanup_free char *aborted = own_share_sql(run->db, true);
-	const struct probe probe = { .at_begin = token,
+	const struct probe probe = { .at_begin = run->token_question,
 		                     .at_end = run->own_question,
 		                     .at_abort = aborted,
 		                     .answered = share_answered,
@@ -146,6 +146,41 @@ static void report_failure(struct run *run, const struct step *steps, const stru
 	run->report->failure_revision = mem_strdup(steps[report->failed_step].revision->id);
 }
 
+/*
+ * The two questions that every unit asks are the same from one to the next, and planning them takes as long as answering
+ * them: they are prepared once a session, unless a section would clear that away.  One that does so unseen (dynamic
+ * SQL) makes its own unit fail and be rolled back.
+ */
+static bool prepare_questions(struct run *run, struct err *err)
+{
+	cleanup_free char *token = mirror_token_sql(run), *own = NULL;
+
+	if (!own_share_question(run->db, &own, err))
+		return false;
+	if (run->may_prepare) {
+		cleanup_free char *sql = mem_fmt(
+			"DEALLOCATE ALL; PREPARE ripcord_token AS %s; PREPARE ripcord_own_share AS %s", token,
+			own);
+		if (!db_run(run->db, sql, err))
+			return false;
+	}
+	free(run->token_question);
+	free(run->own_question);
+	run->token_question = mem_strdup(run->may_prepare ? "EXECUTE ripcord_token" : token);
+	run->own_question = mem_strdup(run->may_prepare ? "EXECUTE ripcord_own_share" : own);
+	return true;
+}
+
+static bool clears_prepared(const struct plan *plan)
+{
+	for (size_t i = 0; i < plan->n; i++) {
+		const char *text = section_of(&plan->steps[i])->text;
+		if (strcasestr(text, "deallocate") || strcasestr(text, "discard"))
+			return true;
+	}
+	return false;
+}
+
 /* COMMIT was sent and its answer never came: the ledger row, which commits with the revision, tells. */
 static bool ask_ledger(struct run *run, const struct step *last, bool *committed, struct err *err)
 {
@@ -153,7 +188,8 @@ static bool ask_ledger(struct run *run, const struct step *last, bool *committed
 
 	db_close(run->db);
 	run->db = NULL;
-	if (!db_open(run->live, application, &run->db, err) || !ledger_read(run->ledger, run->db, err))
+	if (!db_open(run->live, application, &run->db, err) || !ledger_read(run->ledger, run->db, err) ||
+	    !prepare_questions(run, err))
 		return false;
 	const struct strv *heads = ledger_heads(run->ledger);
 	*committed = heads->n == last->heads_after.n;
@@ -197,8 +233,6 @@ static bool run_unit(struct run *run, const struct step *steps, size_t n, struct
 
 	if (!revision_hooks(run, HOOK_BEFORE_REVISION, steps, err))
 		return false;
-	if (!run->own_question && !own_share_question(run->db, &run->own_question, err))
-		return false;
 	if (!journal_unit(run, steps, "begin", unit_data(steps, n, run), err))
 		return false;
 	bool ok = exec_one_unit(run, steps, n, &report, err);
@@ -226,7 +260,11 @@ static bool run_unit(struct run *run, const struct step *steps, size_t n, struct
 
 bool run_steps(struct run *run, const struct plan *plan, size_t *done, struct err *err)
 {
-	for (*done = 0; *done < plan->n;) {
+	*done = 0;
+	run->may_prepare = !clears_prepared(plan);
+	if (!prepare_questions(run, err))
+		return false;
+	while (*done < plan->n) {
 		size_t n = unit_length(run, plan, *done);
 
 		if (!run_unit(run, &plan->steps[*done], n, err))
