@@ -33,7 +33,7 @@
 #define SQLSTATE_QUERY_CANCELED    "57014"
 #define SQLSTATE_CONNECTION_FAILED "08006"
 
-enum stop { STOP_NONE, STOP_CANCEL, STOP_DEADLINE, STOP_CALLBACK };
+enum stop { STOP_NONE, STOP_CANCEL, STOP_DEADLINE, STOP_CALLBACK, STOP_WATCH };
 
 struct db {
 	PGconn *conn;
@@ -41,13 +41,19 @@ struct db {
 	char tag[64];
 	int error_position;
 	int64_t deadline_ms;
+	int64_t backend_start_us;
 	void (*notice)(void *ctx, const char *severity, const char *text);
 	void *notice_ctx;
+	db_watch *watch;
+	void *watch_ctx;
 
 	/* Of the call that is running: */
 	int64_t started_ms;
 	enum stop stop;
 	int64_t stopped_ms, cancelled_ms; /* when the stop was seen; when the last cancel was sent */
+	int signals;                      /* cancel_count() when the stop was seen */
+	int64_t watched_ms;               /* when the watch was last asked */
+	struct err why;                   /* what the watch said */
 };
 
 /* ------------------------------------------------------------------ errors */
@@ -90,6 +96,10 @@ static bool fail_lost(struct db *db, const char *why, struct err *err)
 
 static bool fail_stopped(const struct db *db, struct err *err)
 {
+	if (db->stop == STOP_WATCH) {
+		*err = db->why;
+		return false;
+	}
 	if (db->stop == STOP_DEADLINE)
 		return err_set(err, ERR_CANCELLED, "the statement did not end within %lld ms",
 		               (long long)db->deadline_ms);
@@ -132,7 +142,7 @@ static void begin_call(struct db *db)
 	db->tag[0] = '\0';
 	db->error_position = 0;
 	db->stop = STOP_NONE;
-	db->started_ms = clock_ms();
+	db->started_ms = db->watched_ms = clock_ms();
 }
 
 /* Before anything is sent: a call that was cancelled before it began has done nothing. */
@@ -165,8 +175,20 @@ static void stop_call(struct db *db, enum stop why)
 	if (db->stop == STOP_NONE) {
 		db->stop = why;
 		db->stopped_ms = clock_ms();
+		db->signals = cancel_count();
 		send_cancel(db);
 	}
+}
+
+static void ask_watch(struct db *db, int64_t now)
+{
+	if (!db->watch || now - db->watched_ms < POLL_MS)
+		return;
+	db->why = (struct err)ERR_INIT;
+	bool go_on = db->watch(db->watch_ctx, &db->why);
+	db->watched_ms = clock_ms();
+	if (!go_on)
+		stop_call(db, STOP_WATCH);
 }
 
 /* Looks whether the call shall be stopped.  False: it was, long ago, and nothing came back. */
@@ -179,9 +201,12 @@ static bool look_for_stop(struct db *db)
 			stop_call(db, STOP_CANCEL);
 		else if (db->deadline_ms > 0 && now - db->started_ms >= db->deadline_ms)
 			stop_call(db, STOP_DEADLINE);
+		else
+			ask_watch(db, now);
 		return true;
 	}
-	if (now - db->stopped_ms >= CANCEL_GIVE_UP_MS)
+	/* Whoever asks a second time does not want to wait for a server that does not answer. */
+	if (now - db->stopped_ms >= CANCEL_GIVE_UP_MS || cancel_count() > db->signals)
 		return false;
 	if (now - db->cancelled_ms >= CANCEL_AGAIN_MS)
 		send_cancel(db);
@@ -696,19 +721,26 @@ static void on_notice(void *arg, const PGresult *res)
 		db->notice(db->notice_ctx, severity ? severity : "NOTICE", text ? text : "");
 }
 
+/* A pooler answers the login with a process id of its own making, in session mode as well: that one would do, but
+ * nobody can tell it from transaction mode from here. */
 static bool check_pooler(struct db *db, const struct conninfo *ci, struct err *err)
 {
-	int64_t pid = 0;
+	cleanup_rows struct rows *r = NULL;
 
-	if (!db_int(db, "SELECT pg_catalog.pg_backend_pid()", DB_NO_ARGS, &pid, err))
+	if (!db_query(db,
+	              "SELECT pg_catalog.pg_backend_pid(), (SELECT (extract(epoch FROM backend_start) * "
+	              "1000000)::pg_catalog.int8"
+	              " FROM pg_catalog.pg_stat_get_activity(pg_catalog.pg_backend_pid()))",
+	              DB_NO_ARGS, &r, err))
 		return err_wrap(err, "cannot connect to %s", conninfo_label(ci));
-	if (pid == PQbackendPID(db->conn))
+	db->backend_start_us = rows_int(r, 0, 1);
+	if (rows_int(r, 0, 0) == PQbackendPID(db->conn))
 		return true;
 	err_set(err, ERR_REFUSED, "there is a connection pooler in front of %s", conninfo_label(ci));
-	return err_hint(
-		err,
-		"give ripcord the URL of the server itself: locks, timeouts and cancel requests need one "
-		"session from beginning to end");
+	return err_hint(err,
+	                "give ripcord the URL of the server itself: locks, timeouts and cancel requests need "
+	                "one session from beginning to end; a pooler in session mode cannot be told from one "
+	                "in transaction mode, so it is refused too");
 }
 
 bool db_open(const struct conninfo *ci, const char *application_name, struct db **out, struct err *err)
@@ -743,6 +775,7 @@ void db_close(struct db *db)
 /* ------------------------------------------------------------------ questions */
 
 int db_pid(const struct db *db) { return PQbackendPID(db->conn); }
+int64_t db_backend_start_us(const struct db *db) { return db->backend_start_us; }
 int db_server_version(const struct db *db) { return PQserverVersion(db->conn); }
 bool db_is_lost(const struct db *db) { return db->lost; }
 const char *db_tag(const struct db *db) { return db->tag; }
@@ -765,4 +798,10 @@ void db_on_notice(struct db *db, void (*notice)(void *ctx, const char *severity,
 {
 	db->notice = notice;
 	db->notice_ctx = ctx;
+}
+
+void db_on_wait(struct db *db, db_watch *watch, void *ctx)
+{
+	db->watch = watch;
+	db->watch_ctx = ctx;
 }

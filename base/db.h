@@ -3,7 +3,8 @@
  * (and conninfo.c, which parses with it).
  *
  * Calls wait on the socket with poll, so that a cancel request (base/cancel.h) reaches the
- * server: PQcancel is sent, the answer is read to its end, ERR_CANCELLED is returned.
+ * server: PQcancel is sent, the answer is read to its end, ERR_CANCELLED is returned.  A further signal
+ * gives up the wait for that answer: the connection counts as lost.
  * Text results only; rows belong to the caller.  Errors of the server carry SQLSTATE, the
  * message with DETAIL, and its HINT; a lost connection is ERR_DB with sqlstate "08006".
  * A call that begins while a cancel is requested sends nothing: the way back needs cancel_hold().
@@ -71,6 +72,9 @@ MUST_CHECK bool db_copy_out(struct db *db, const char *sql, db_on_data *on_data,
 MUST_CHECK bool db_copy_in(struct db *db, const char *sql, const char *data, size_t len, struct err *err);
 
 int db_pid(const struct db *db);            /* the backend's, as the server said at login */
+/* When the backend began, microseconds since 1970 (pg_stat_activity.backend_start): with the pid it names one
+ * session for ever, which the pid alone and application_name do not. */
+int64_t db_backend_start_us(const struct db *db);
 int db_server_version(const struct db *db); /* 150020 */
 bool db_is_lost(const struct db *db);       /* the connection is gone: what became of the last statement is unknown */
 /* libpq's view: 'I' idle, 'T' in a transaction, 'E' in a failed one, '?' lost (or in a callback of a call). */
@@ -79,6 +83,10 @@ const char *db_tag(const struct db *db);    /* command tag of the last statement
 int db_error_position(const struct db *db); /* 1-based character of the last error in its message's text, 0 for none */
 /* NOTICE, WARNING ... : severity and text; NULL drops them (the default). */
 void db_on_notice(struct db *db, void (*notice)(void *ctx, const char *severity, const char *text), void *ctx);
+/* Asked about ten times a second while a call waits for the server, and not before it has waited that long; it may
+ * not use this connection.  False: the call is cancelled on the server, and fails with the watch's err.  NULL: none. */
+typedef bool db_watch(void *ctx, struct err *err);
+void db_on_wait(struct db *db, db_watch *watch, void *ctx);
 /* How long every further call may take, in milliseconds, 0 for ever: then cancel and ERR_CANCELLED. */
 void db_set_deadline(struct db *db, int64_t deadline_ms);
 
