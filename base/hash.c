@@ -3,8 +3,10 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 
 struct sha256 {
 	EVP_MD_CTX *ctx;
@@ -13,7 +15,7 @@ struct sha256 {
 static void need(int ok)
 {
 	if (ok != 1) {
-		fputs("ripcord: libcrypto cannot compute SHA-256\n", stderr);
+		fputs("ripcord: libcrypto cannot compute a digest\n", stderr);
 		abort();
 	}
 }
@@ -36,8 +38,7 @@ void sha256_hex(struct sha256 *h, char hex[SHA256_HEX])
 	unsigned len;
 
 	need(EVP_DigestFinal_ex(h->ctx, digest, &len));
-	for (unsigned i = 0; i < len; i++)
-		snprintf(hex + (size_t)2 * i, 3, "%02x", digest[i]);
+	hash_hex(digest, len, hex);
 }
 
 void sha256_free(struct sha256 *h)
@@ -55,4 +56,33 @@ void sha256_of(const void *data, size_t len, char hex[SHA256_HEX])
 	sha256_add(h, data, len);
 	sha256_hex(h, hex);
 	sha256_free(h);
+}
+
+void hmac_sha256(const void *key, size_t key_len, const void *data, size_t len, unsigned char out[HMAC_BYTES])
+{
+	unsigned char mac[EVP_MAX_MD_SIZE];
+	unsigned mac_len;
+
+	need(HMAC(EVP_sha256(), key, (int)key_len, data, len, mac, &mac_len) != NULL);
+	memcpy(out, mac, HMAC_BYTES);
+}
+
+void md5_of(const void *data, size_t len, unsigned char out[MD5_BYTES])
+{
+	need(EVP_Digest(data, len, out, NULL, EVP_md5(), NULL));
+}
+
+void hash_hex(const unsigned char *bytes, size_t n, char *hex)
+{
+	hex[0] = '\0';
+	for (size_t i = 0; i < n; i++)
+		snprintf(hex + 2 * i, 3, "%02x", bytes[i]);
+}
+
+char *hash_base64(const unsigned char *bytes, size_t n)
+{
+	char *text = mem_new0((n + 2) / 3 * 4 + 1);
+
+	EVP_EncodeBlock((unsigned char *)text, bytes, (int)n);
+	return text;
 }

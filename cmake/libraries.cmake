@@ -7,6 +7,7 @@ pkg_check_modules(zstd REQUIRED IMPORTED_TARGET libzstd)
 pkg_check_modules(archive REQUIRED IMPORTED_TARGET libarchive)
 pkg_check_modules(crypto REQUIRED IMPORTED_TARGET libcrypto)
 pkg_check_modules(jansson REQUIRED IMPORTED_TARGET jansson)
+pkg_check_modules(xml REQUIRED IMPORTED_TARGET libxml-2.0)
 pkg_check_modules(ini REQUIRED IMPORTED_TARGET ini_config)
 
 # libpg_query has no pkg-config file.
