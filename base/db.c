@@ -3,6 +3,7 @@
 #include "base/cancel.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/connect.h"
 #include "base/mem.h"
 #include "base/rows.h"
 #include "base/sql.h"
@@ -16,14 +17,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define CONNECT_TIMEOUT_S "10"
-/* A dead peer is noticed after 60 s: half of the shortest idle limit that firewalls in front of
- * managed databases are known for would be too short for a busy server, two minutes too long for a lock. */
-#define KEEPALIVE_IDLE_S     "30"
-#define KEEPALIVE_INTERVAL_S "10"
-#define KEEPALIVE_COUNT      "3"
-#define TCP_USER_TIMEOUT_MS  "60000"
 
 #define POLL_MS           100   /* how long a cancel request may stay unseen */
 #define CANCEL_AGAIN_MS   1000  /* one that comes while the server is between statements is lost */
@@ -58,21 +51,6 @@ struct db {
 
 /* ------------------------------------------------------------------ errors */
 
-/* Text of libpq's on one line: it ends in a newline and may have several. */
-static void add_line(struct buf *b, const char *text)
-{
-	size_t len = strlen(text);
-
-	while (len > 0 && (text[len - 1] == '\n' || text[len - 1] == ' '))
-		len--;
-	for (size_t i = 0; i < len; i++) {
-		if (text[i] != '\n')
-			buf_char(b, text[i]);
-		else
-			buf_str(b, text[i + 1] == '\t' ? "" : "; ");
-	}
-}
-
 /* The server's last words (FATAL: an administrator's pg_terminate_backend, a shutdown) come as an error
  * of the statement and say more than libpq does, but what they end is the connection. */
 static bool fail_lost(struct db *db, const char *why, struct err *err)
@@ -87,7 +65,7 @@ static bool fail_lost(struct db *db, const char *why, struct err *err)
 	if (err->code == ERR_DB)
 		buf_str(&text, err->msg);
 	else
-		add_line(&text, why && *why ? why : "the server closed it");
+		connect_add_line(&text, why && *why ? why : "the server closed it");
 	*err = (struct err)ERR_INIT;
 	err_set(err, ERR_DB, "the connection to the database was lost: %s", buf_text(&text));
 	snprintf(err->sqlstate, sizeof(err->sqlstate), "%s", SQLSTATE_CONNECTION_FAILED);
@@ -121,10 +99,10 @@ static bool fail_result(struct db *db, const PGresult *res, struct err *err)
 	if (db->stop != STOP_NONE && sqlstate && strcmp(sqlstate, SQLSTATE_QUERY_CANCELED) == 0)
 		return fail_stopped(db, err);
 
-	add_line(&text, message ? message : PQresultErrorMessage(res));
+	connect_add_line(&text, message ? message : PQresultErrorMessage(res));
 	if (detail) {
 		buf_str(&text, ": ");
-		add_line(&text, detail);
+		connect_add_line(&text, detail);
 	}
 	err_set(err, ERR_DB, "%s", buf_text(&text));
 	snprintf(err->sqlstate, sizeof(err->sqlstate), "%s", sqlstate ? sqlstate : "");
@@ -320,7 +298,7 @@ static bool sent(struct db *db, int accepted, struct err *err)
 		if (PQstatus(db->conn) == CONNECTION_BAD)
 			return fail_lost(db, PQerrorMessage(db->conn), err);
 		cleanup_buf struct buf text = BUF_INIT(BUF_TEXT_MAX);
-		add_line(&text, PQerrorMessage(db->conn));
+		connect_add_line(&text, PQerrorMessage(db->conn));
 		return err_set(err, ERR_DB, "cannot send the statement: %s", buf_text(&text));
 	}
 	return flush(db, err);
@@ -639,78 +617,6 @@ bool db_copy_in(struct db *db, const char *sql, const char *data, size_t len, st
 
 /* ------------------------------------------------------------------ connecting */
 
-/* What a connection of ours has unless the URL says otherwise. */
-static const struct {
-	const char *keyword, *value;
-} connect_defaults[] = {
-	{ "connect_timeout", CONNECT_TIMEOUT_S },        { "keepalives_idle", KEEPALIVE_IDLE_S },
-	{ "keepalives_interval", KEEPALIVE_INTERVAL_S }, { "keepalives_count", KEEPALIVE_COUNT },
-	{ "tcp_user_timeout", TCP_USER_TIMEOUT_MS },
-};
-
-#define N_CONNECT_DEFAULTS (sizeof(connect_defaults) / sizeof(connect_defaults[0]))
-
-/* What to look at, by libpq's and the server's words: there is no SQLSTATE before libpq 17.  Only
- * a hint is chosen by them, and the words may be in another language. */
-static const struct {
-	const char *words, *hint;
-} connect_hints[] = {
-	{ "password",
-	  "check user and password in the database URL (or PGUSER, PGPASSWORD, PGPASSFILE, ~/.pgpass)" },
-	{ "pg_hba.conf",
-	  "the server's pg_hba.conf does not let this user in from here; check user and sslmode" },
-	{ "Peer authentication", "connect as the system user of that name, or over TCP with a password" },
-	{ "role \"", "check the user in the database URL (or PGUSER)" },
-	{ "database \"", "check the database's name in the database URL (or PGDATABASE), or create it" },
-	{ "SSL", "check sslmode and sslrootcert in the database URL (or PGSSLMODE, PGSSLROOTCERT)" },
-	{ "translate host name", "check the host in the database URL (or PGHOST)" },
-	{ "too many clients", "wait, or raise the server's max_connections" },
-	{ "service", "check the service's name in the database URL (or PGSERVICE) and in pg_service.conf" },
-	{ "", "is the server running there?  Check host and port in the database URL (or PGHOST, PGPORT)" },
-};
-
-static bool fail_connect(const struct conninfo *ci, const PGconn *conn, struct err *err)
-{
-	const char *message = conn ? PQerrorMessage(conn) : "out of memory";
-	cleanup_buf struct buf text = BUF_INIT(BUF_TEXT_MAX);
-
-	add_line(&text, message);
-	err_set(err, ERR_DB, "cannot connect to %s: %s", conninfo_label(ci), buf_text(&text));
-	for (size_t i = 0; i < sizeof(connect_hints) / sizeof(connect_hints[0]); i++)
-		if (strstr(message, connect_hints[i].words))
-			return err_hint(err, "%s", connect_hints[i].hint);
-	return false;
-}
-
-/* Of two equal keywords libpq takes the last. */
-static PGconn *connect_with(const struct conninfo *ci, const char *application_name)
-{
-	const char **keywords, **values;
-	size_t n = 0;
-
-	conninfo_params(ci, &keywords, &values);
-	while (keywords[n])
-		n++;
-	keywords = mem_grow(keywords, n + N_CONNECT_DEFAULTS + 3, sizeof(*keywords));
-	values = mem_grow(values, n + N_CONNECT_DEFAULTS + 3, sizeof(*values));
-	for (size_t i = 0; i < N_CONNECT_DEFAULTS; i++) {
-		if (conninfo_get(ci, connect_defaults[i].keyword))
-			continue;
-		keywords[n] = connect_defaults[i].keyword;
-		values[n++] = connect_defaults[i].value;
-	}
-	keywords[n] = "application_name";
-	values[n++] = application_name;
-	keywords[n] = "client_encoding";
-	values[n++] = "UTF8";
-	keywords[n] = values[n] = NULL;
-
-	PGconn *conn = PQconnectdbParams(keywords, values, 0);
-	free(keywords);
-	free(values);
-	return conn;
-}
-
 static void on_notice(void *arg, const PGresult *res)
 {
 	const struct db *db = arg;
@@ -745,12 +651,9 @@ static bool check_pooler(struct db *db, const struct conninfo *ci, struct err *e
 
 bool db_open(const struct conninfo *ci, const char *application_name, struct db **out, struct err *err)
 {
-	PGconn *conn = connect_with(ci, application_name);
-	if (!conn || PQstatus(conn) != CONNECTION_OK) {
-		fail_connect(ci, conn, err);
-		PQfinish(conn);
+	PGconn *conn = connect_open(ci, application_name, err);
+	if (!conn)
 		return false;
-	}
 
 	cleanup_db struct db *db = mem_new0(sizeof(*db));
 	db->conn = conn;

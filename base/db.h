@@ -1,6 +1,6 @@
 /*
- * db.h - one connection to PostgreSQL; the only file that includes libpq-fe.h is db.c
- * (and conninfo.c, which parses with it).
+ * db.h - one connection to PostgreSQL; libpq-fe.h is included by db.c and what belongs to it alone
+ * (connect.c, rows.c, and conninfo.c, which parses with it).
  *
  * Calls wait on the socket with poll, so that a cancel request (base/cancel.h) reaches the
  * server: PQcancel is sent, the answer is read to its end, ERR_CANCELLED is returned.  A further signal
