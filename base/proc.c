@@ -1,5 +1,6 @@
 #include "base/proc.h"
 #include "base/cancel.h"
+#include "base/child.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/mem.h"
@@ -8,7 +9,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,6 +30,7 @@ struct run {
 	const struct proc_spec *spec;
 	struct proc_result *result;
 	pid_t pid;
+	struct minder minder;
 	bool own_group;
 	bool ended; /* a zombie now, reaped at the very end */
 	int in_w, out_r, err_r;
@@ -38,94 +39,6 @@ struct run {
 	char *pending;
 	size_t pending_at, pending_len;
 };
-
-/* ------------------------------------------------------------------ starting */
-
-/* A pipe whose ends are at least 3: one that took the place of a closed standard stream would be
- * overwritten by the child's dup2, or closed with it. */
-static bool make_pipe(int ends[2], struct err *err)
-{
-	if (pipe2(ends, O_CLOEXEC) < 0)
-		return err_sys(err, "cannot create a pipe");
-	for (int i = 0; i < 2; i++) {
-		if (ends[i] > STDERR_FILENO)
-			continue;
-		int high = fcntl(ends[i], F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-		if (high < 0) {
-			err_sys(err, "cannot create a pipe");
-			close(ends[0]);
-			close(ends[1]);
-			return false;
-		}
-		close(ends[i]);
-		ends[i] = high;
-	}
-	return true;
-}
-
-/* The child's ends of the pipes; -1 where it has none. */
-struct child_ends {
-	int in_r, out_w, err_w;
-};
-
-static int add_files(posix_spawn_file_actions_t *fa, const struct proc_spec *spec, const struct child_ends *c)
-{
-	int rc = 0;
-
-	if (c->in_r >= 0)
-		rc = posix_spawn_file_actions_adddup2(fa, c->in_r, STDIN_FILENO);
-	else if (!spec->inherit_stdin)
-		rc = posix_spawn_file_actions_addopen(fa, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-	if (rc == 0)
-		rc = posix_spawn_file_actions_adddup2(fa, c->out_w >= 0 ? c->out_w : STDERR_FILENO,
-		                                      STDOUT_FILENO);
-	if (rc == 0)
-		rc = posix_spawn_file_actions_adddup2(fa, c->err_w, STDERR_FILENO);
-	/* Whatever a library of ours has opened without O_CLOEXEC is nobody else's. */
-	if (rc == 0)
-		rc = posix_spawn_file_actions_addclosefrom_np(fa, STDERR_FILENO + 1);
-	if (rc == 0 && spec->cwd)
-		rc = posix_spawn_file_actions_addchdir_np(fa, spec->cwd);
-	return rc;
-}
-
-static int set_attributes(posix_spawnattr_t *attr, bool own_group)
-{
-	sigset_t all, none;
-	short flags = POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK;
-
-	sigfillset(&all);
-	sigemptyset(&none);
-	posix_spawnattr_setsigdefault(attr, &all);
-	posix_spawnattr_setsigmask(attr, &none);
-	posix_spawnattr_setpgroup(attr, 0);
-	return posix_spawnattr_setflags(attr, own_group ? flags | POSIX_SPAWN_SETPGROUP : flags);
-}
-
-/* posix_spawn, not fork: nothing of ours runs in the child, so nothing of ours can go
- * wrong there, and a program that cannot be executed is reported here, not by status 127. */
-static bool spawn(struct run *r, const struct child_ends *c, struct err *err)
-{
-	const struct proc_spec *spec = r->spec;
-	posix_spawn_file_actions_t fa;
-	posix_spawnattr_t attr;
-
-	posix_spawn_file_actions_init(&fa);
-	posix_spawnattr_init(&attr);
-	int rc = add_files(&fa, spec, c);
-	if (rc == 0)
-		rc = set_attributes(&attr, r->own_group);
-	if (rc == 0)
-		rc = posix_spawn(&r->pid, spec->argv[0], &fa, &attr, (char *const *)spec->argv,
-		                 (char *const *)spec->envp);
-	posix_spawnattr_destroy(&attr);
-	posix_spawn_file_actions_destroy(&fa);
-	if (rc == 0)
-		return true;
-	errno = rc;
-	err_sys(err, "cannot execute '%s'", spec->argv[0]);
-	return err_recode(err, ERR_PROC);
-}
 
 /* ------------------------------------------------------------------ moving bytes */
 
@@ -335,23 +248,32 @@ static bool start(struct run *r, struct err *err)
 {
 	int in[2] = { -1, -1 }, out[2] = { -1, -1 }, errs[2] = { -1, -1 };
 
-	if (r->spec->on_stdin && !make_pipe(in, err))
+	if (r->spec->on_stdin && !child_pipe(in, err))
 		return false;
 	r->in_w = in[1];
 	cleanup_fd int in_r = in[0];
 	if (r->in_w >= 0 && fcntl(r->in_w, F_SETFL, O_NONBLOCK) < 0)
 		return err_sys(err, "cannot prepare a pipe");
-	if (r->spec->on_stdout && !make_pipe(out, err))
+	if (r->spec->on_stdout && !child_pipe(out, err))
 		return false;
 	r->out_r = out[0];
 	cleanup_fd int out_w = out[1];
-	if (!make_pipe(errs, err))
+	if (!child_pipe(errs, err))
 		return false;
 	r->err_r = errs[0];
 	cleanup_fd int err_w = errs[1];
 
+	const struct child_spec child = { .argv = r->spec->argv,
+		                          .envp = r->spec->envp,
+		                          .cwd = r->spec->cwd,
+		                          .in = in_r,
+		                          .out = out_w,
+		                          .err = err_w,
+		                          .inherit_in = r->spec->inherit_stdin,
+		                          .own_group = r->own_group };
+
 	/* The child's ends are closed on return, or we would never see the end of its output. */
-	return spawn(r, &(struct child_ends){ .in_r = in_r, .out_w = out_w, .err_w = err_w }, err);
+	return child_start(&child, &r->pid, err);
 }
 
 static void release(struct run *r)
@@ -412,9 +334,10 @@ bool proc_run(const struct proc_spec *spec, struct proc_result *result, struct e
 		return false;
 	}
 
-	bool ok = pump(&r, err);
+	bool ok = (!spec->mind_group || !r.own_group || minder_start(r.pid, &r.minder, err)) && pump(&r, err);
 	if (!ok)
 		stop(&r);
+	minder_dismiss(&r.minder);
 	reap(&r);
 	release(&r);
 	return ok ? judge(&r, err) : err_wrap(err, "%s", spec->argv[0]);

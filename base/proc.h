@@ -1,11 +1,11 @@
 /*
  * proc.h - runs one child program, without a shell, and always reaps it.
  *
- * posix_spawn, so that nothing of ours runs in the child and a program that cannot be
- * executed is reported here.  The child gets exactly the environment given, no descriptor
- * but 0, 1 and 2, default signal dispositions and its own process group; the group is
- * ended (SIGTERM, then SIGKILL) when a callback fails, the deadline passes, or a cancel is
- * requested (base/cancel.h).  A dead child is reported with the tail of its standard error.
+ * A program that cannot be executed is reported here, not by a status of 127.  The child gets exactly
+ * the environment given, no descriptor but 0, 1 and 2, default signal dispositions and its own process
+ * group; the group is ended (SIGTERM, then SIGKILL) when a callback fails, the deadline passes, or a
+ * cancel is requested (base/cancel.h); the child ends when we die, even by SIGKILL (base/child.h).  A dead
+ * child is reported with the tail of its standard error.
  */
 #ifndef BASE_PROC_H
 #define BASE_PROC_H
@@ -32,6 +32,7 @@ struct proc_spec {
 	bool (*on_tick)(void *ctx, struct err *err);
 	bool show_stderr; /* standard error goes to ours as well as into the tail */
 	bool inherit_stdin; /* the child reads our standard input (guard -- COMMAND) */
+	bool mind_group; /* not only the child but its whole group ends when we die: for what starts programs itself */
 	void *ctx;
 };
 

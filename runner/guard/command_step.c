@@ -128,6 +128,7 @@ static bool run_program(struct watch *w, const char *const *argv, struct err *er
 		                  .envp = strv_argv(&env),
 		                  .show_stderr = true,
 		                  .inherit_stdin = true,
+		                  .mind_group = true,
 		                  .on_tick = tick,
 		                  .ctx = w };
 	bool ok = proc_run(&spec, &result, err);

@@ -120,6 +120,7 @@ static bool hook_command(struct run *run, const struct hook *hook, const struct 
 		                  .cwd = run->config->folder,
 		                  .deadline_ms = hook->timeout_ms,
 		                  .show_stderr = true,
+		                  .mind_group = true,
 		                  .on_stdin = give_text,
 		                  .ctx = &in };
 	bool ok = proc_run(&spec, &result, err);
