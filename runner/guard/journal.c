@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define SUFFIX ".jsonl"
@@ -21,6 +22,8 @@ struct journal {
 	int fd;
 	char *path;
 	json_t *last;
+	off_t whole; /* bytes of whole lines */
+	bool failed; /* what was written may not be on the disk, whatever a later sync says */
 };
 
 static char *journal_path(const char *state_dir, const char *run)
@@ -32,12 +35,18 @@ static bool open_at(const char *state_dir, const char *run, int flags, struct jo
 {
 	cleanup_free char *path = journal_path(state_dir, run);
 	int fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC | flags, 0600);
+	struct stat st;
 
-	if (fd < 0)
-		return err_sys(err, "cannot open the journal %s", path);
+	if (fd < 0 || fstat(fd, &st) != 0) {
+		err_sys(err, "cannot open the journal %s", path);
+		if (fd >= 0)
+			close(fd);
+		return false;
+	}
 	*out = mem_new0(sizeof(**out));
 	(*out)->fd = fd;
 	(*out)->path = path;
+	(*out)->whole = st.st_size;
 	path = NULL;
 	return true;
 }
@@ -57,8 +66,9 @@ bool journal_create(const char *state_dir, const char *run, struct journal **out
 	return true;
 }
 
-/* A line that a crash cut short was never written: the next one takes its place. */
-static bool drop_cut_line(const char *path, int fd, struct err *err)
+/* Whole lines only, and all of them written anew: those that a failed sync left behind may be in memory alone, which
+ * no later sync would say. */
+static bool write_anew(const char *path, struct err *err)
 {
 	cleanup_buf struct buf text = BUF_INIT(JOURNAL_MAX);
 
@@ -66,21 +76,14 @@ static bool drop_cut_line(const char *path, int fd, struct err *err)
 		return false;
 	while (text.len > 0 && text.data[text.len - 1] != '\n')
 		text.len--;
-	return ftruncate(fd, (off_t)text.len) == 0 || err_sys(err, "cannot cut the journal %s", path);
+	return file_replace(path, text.data, text.len, 0600, err);
 }
 
 bool journal_reopen(const char *state_dir, const char *run, struct journal **out, struct err *err)
 {
-	struct journal *j = NULL;
+	cleanup_free char *path = journal_path(state_dir, run);
 
-	if (!open_at(state_dir, run, 0, &j, err) || !j)
-		return false;
-	if (!drop_cut_line(j->path, j->fd, err)) {
-		journal_close(j);
-		return false;
-	}
-	*out = j;
-	return true;
+	return write_anew(path, err) && open_at(state_dir, run, 0, out, err);
 }
 
 void journal_close(struct journal *j)
@@ -93,7 +96,28 @@ void journal_close(struct journal *j)
 	free(j);
 }
 
-/* Without the sync: a line that a power cut may take with it, and that nothing rests on. */
+static bool fail_for_good(struct journal *j, const char *what, struct err *err)
+{
+	j->failed = true;
+	return err_sys(err, "cannot %s the journal %s", what, j->path);
+}
+
+/* What a full disk left of a line would make one line of it and the next. */
+static bool append(struct journal *j, const char *text, size_t len, struct err *err)
+{
+	if (j->failed)
+		return err_set(err, ERR_IO, "the journal %s could not be written before", j->path);
+	if (file_write_all(j->fd, text, len, j->path, err)) {
+		j->whole += (off_t)len;
+		return true;
+	}
+	/* EIO and the like: nobody knows what is on the disk.  ENOSPC comes before anything is there. */
+	j->failed = err->sys_errno != ENOSPC && err->sys_errno != EDQUOT && err->sys_errno != EFBIG;
+	if (ftruncate(j->fd, j->whole) != 0)
+		j->failed = true;
+	return false;
+}
+
 bool journal_note(struct journal *j, const char *step, const char *event, json_t *data, struct err *err)
 {
 	char at[CLOCK_ISO];
@@ -110,14 +134,14 @@ bool journal_note(struct journal *j, const char *step, const char *event, json_t
 
 	cleanup_free char *text = json_dumps(line, JSON_COMPACT);
 	cleanup_free char *whole = mem_fmt("%s\n", text);
-	return file_write_all(j->fd, whole, strlen(whole), j->path, err);
+	return append(j, whole, strlen(whole), err);
 }
 
 bool journal_write(struct journal *j, const char *step, const char *event, json_t *data, struct err *err)
 {
-	if (!journal_note(j, step, event, data, err))
-		return false;
-	return fsync(j->fd) == 0 || err_sys(err, "cannot sync the journal %s", j->path);
+	/* A sync that failed is not tried again: the kernel forgets what it could not write. */
+	return journal_note(j, step, event, data, err) &&
+	       (fsync(j->fd) == 0 || fail_for_good(j, "sync", err));
 }
 
 const json_t *journal_last(const struct journal *j) { return j->last; }
@@ -168,6 +192,45 @@ bool journal_is_finished(const json_t *lines)
 	const char *outcome = journal_outcome(lines);
 
 	return outcome && strcmp(outcome, "stuck") != 0;
+}
+
+/* The last whole line of a file, without reading the rest: journals of large schemas are large.  *line is NULL when
+ * it is none, or longer than what is looked at. */
+static bool read_last_line(const char *path, json_t **line, struct err *err)
+{
+	enum { LOOK = 1 << 16 };
+	cleanup_fd int fd = open(path, O_RDONLY | O_CLOEXEC);
+	cleanup_free char *tail = mem_new0(LOOK + 1);
+	struct err broken = ERR_INIT;
+	struct stat st;
+
+	*line = NULL;
+	if (fd < 0 || fstat(fd, &st) != 0)
+		return err_sys(err, "cannot open the journal %s", path);
+	ssize_t got = pread(fd, tail, LOOK, st.st_size > LOOK ? st.st_size - LOOK : 0);
+	if (got < 0)
+		return err_sys(err, "cannot read the journal %s", path);
+	char *end = memrchr(tail, '\n', (size_t)got);
+	char *begin = end ? memrchr(tail, '\n', (size_t)(end - tail)) : NULL;
+	if (begin && !json_parse(begin + 1, (size_t)(end - begin - 1), path, line, &broken))
+		*line = NULL;
+	return true;
+}
+
+bool journal_has_ended(const char *state_dir, const char *run, bool *ended, struct err *err)
+{
+	cleanup_free char *path = journal_path(state_dir, run);
+	cleanup_json json_t *last = NULL;
+
+	if (!read_last_line(path, &last, err))
+		return false;
+	const char *step = json_string_value(json_object_get(last, "step")),
+		   *event = json_string_value(json_object_get(last, "event")),
+		   *outcome = json_string_value(json_object_get(last, "outcome"));
+	*ended = step && event && strcmp(step, "run") == 0 &&
+	         (strcmp(event, "accepted") == 0 ||
+	          (strcmp(event, "end") == 0 && outcome && strcmp(outcome, "stuck") != 0));
+	return true;
 }
 
 bool journal_runs(const char *state_dir, struct strv *out, struct err *err)

@@ -104,6 +104,11 @@ static bool unfinished_in_folder(struct run *run, char **id, struct err *err)
 		return false;
 	for (size_t i = 0; i < runs.n; i++) {
 		cleanup_json json_t *lines = NULL;
+		bool ended;
+		if (!journal_has_ended(run->config->state_dir, runs.v[i], &ended, err))
+			return false;
+		if (ended)
+			continue;
 		if (!journal_read(run->config->state_dir, runs.v[i], &lines, err))
 			return false;
 		const json_t *begin = journal_find(lines, "run", "begin");

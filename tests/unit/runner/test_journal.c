@@ -7,8 +7,10 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <cmocka.h>
@@ -191,6 +193,87 @@ static void stuck_is_not_finished(void **state)
 	}
 }
 
+static void limit_files(rlim_t bytes)
+{
+	const struct rlimit limit = { bytes, RLIM_INFINITY };
+
+	assert_true(signal(SIGXFSZ, SIG_IGN) != SIG_ERR);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+static void a_full_disk_leaves_no_part_of_a_line(void **state)
+{
+	struct bench *b = *state;
+
+	put(b, "run", "begin", NULL);
+	limit_files(90); /* in the middle of the second line */
+	assert_false(journal_write(b->journal, "backup", "begin", NULL, &b->err));
+	assert_int_equal(b->err.code, ERR_IO);
+	b->err = (struct err)ERR_INIT;
+	limit_files(RLIM_INFINITY);
+	put(b, "backup", "again", NULL);
+	cleanup_json json_t *lines = lines_of(b);
+	assert_int_equal(json_array_size(lines), 2);
+	assert_non_null(journal_find(lines, "backup", "again"));
+}
+
+/* Puts a pipe, which cannot be synced, in the place of the journal's file. */
+static void break_sync(void)
+{
+	char link[64], target[256];
+	int ends[2], journal = -1;
+
+	for (int fd = 3; fd < 64; fd++) {
+		snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+		ssize_t n = readlink(link, target, sizeof(target) - 1);
+		target[n > 0 ? n : 0] = '\0';
+		if (strstr(target, RUN ".jsonl"))
+			journal = fd;
+	}
+	assert_true(journal >= 0);
+	assert_int_equal(pipe(ends), 0);
+	assert_int_equal(dup2(ends[1], journal), journal);
+	close(ends[1]);
+}
+
+static void a_sync_that_failed_is_not_forgotten(void **state)
+{
+	struct bench *b = *state;
+
+	put(b, "run", "begin", NULL);
+	break_sync();
+	assert_true(journal_note(b->journal, "change", "begin", NULL, &b->err));
+	assert_false(journal_write(b->journal, "backup", "begin", NULL, &b->err));
+	b->err = (struct err)ERR_INIT;
+	assert_false(journal_note(b->journal, "backup", "again", NULL, &b->err));
+	assert_int_equal(b->err.code, ERR_IO);
+}
+
+static void assert_ended(struct bench *b, bool expected)
+{
+	bool ended = !expected;
+
+	assert_true(journal_has_ended(b->dir, RUN, &ended, &b->err));
+	assert_int_equal(ended, expected);
+}
+
+static void the_last_line_tells_the_end(void **state)
+{
+	struct bench *b = *state;
+
+	assert_ended(b, false);
+	put(b, "run", "begin", NULL);
+	assert_ended(b, false);
+	put(b, "run", "end", json_pack("{s:s}", "outcome", "stuck"));
+	assert_ended(b, false);
+	put(b, "run", "end", json_pack("{s:s}", "outcome", "upgraded"));
+	assert_ended(b, true);
+	put(b, "run", "accepted", NULL);
+	assert_ended(b, true);
+	append(b, "{\"step\": \"run\"");
+	assert_ended(b, true);
+}
+
 static void runs_come_newest_first(void **state)
 {
 	struct bench *b = *state;
@@ -221,6 +304,9 @@ int main(void)
 		CASE(a_damaged_line_in_the_middle_is_not_passed_over),
 		CASE(a_journal_that_is_not_there),
 		CASE(stuck_is_not_finished),
+		CASE(a_full_disk_leaves_no_part_of_a_line),
+		CASE(a_sync_that_failed_is_not_forgotten),
+		CASE(the_last_line_tells_the_end),
 		CASE(runs_come_newest_first),
 	};
 
