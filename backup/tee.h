@@ -1,6 +1,8 @@
 /*
  * tee.h - one backup's objects into several stores at once.
  *
+ * The streamed object has a thread and a ring of a fixed size for every store: they write beside each other,
+ * and the slowest one holds all of them back.  Small objects are put one store after the other.
  * A store that fails is dropped, and what it got is removed, while at least `required` others go on;
  * the first failure that leaves fewer is the tee's own.
  */
@@ -10,14 +12,16 @@
 #include "backup/backup.h"
 #include "backup/stores/store.h"
 
+struct tee_leg;
+
 struct tee {
 	const struct stores *stores;
-	const char *folder;      /* borrowed */
-	struct upload **uploads; /* one a store, NULL when none is running */
+	const char *folder;    /* borrowed */
+	struct tee_leg *legs;  /* one a store */
 	bool *live;
 	size_t n_live, required;
-	struct strv *warnings;   /* borrowed, may be NULL */
-	struct strv objects;     /* written or begun so far, in order */
+	struct strv *warnings; /* borrowed, may be NULL */
+	struct strv objects;   /* written or begun so far, in order */
 };
 
 /* required: 0 for all. */

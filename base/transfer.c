@@ -223,6 +223,7 @@ static bool set_common(struct transfer *t)
 	       SET(CURLOPT_TIMEOUT_MS, (long)req->timeout_ms) &&
 	       SET(CURLOPT_CONNECTTIMEOUT_MS, CONNECT_TIMEOUT_MS) && SET(CURLOPT_RANGE, req->range) &&
 	       SET(CURLOPT_USERNAME, req->user) && SET(CURLOPT_PASSWORD, req->password) &&
+	       (!req->direct || SET(CURLOPT_NOPROXY, "*")) &&
 	       (!req->ca_file || SET(CURLOPT_CAINFO, req->ca_file)) &&
 	       SET(CURLOPT_UPLOAD_BUFFERSIZE, UPLOAD_BUFFER) && SET(CURLOPT_BUFFERSIZE, DOWNLOAD_BUFFER) &&
 	       SET(CURLOPT_WRITEFUNCTION, on_receive) && SET(CURLOPT_WRITEDATA, t) &&
@@ -355,7 +356,7 @@ static bool drive(struct transfer *t, reached *there, struct err *err)
 
 	t->moved_ms = clock_ms();
 	for (;;) {
-		if (cancel_requested())
+		if (cancel_requested() && !t->req->despite_cancel)
 			return stopped(t, ERR_CANCELLED, "cancelled", err);
 		if (curl_multi_perform(t->client->multi, &running) != CURLM_OK)
 			return stopped(t, ERR_IO, "libcurl cannot go on", err);

@@ -49,12 +49,14 @@ struct transfer_request {
 	int64_t stream_len;          /* of a streamed body when known: HTTP gets a Content-Length; 0: chunks */
 	const char *range;           /* "OFFSET-" or "FIRST-LAST", NULL: whole.  HTTP: status 206 says that it was obeyed */
 	const char *user, *password; /* HTTP: Basic, sent at once; sftp; NULL: none */
+	bool direct;                 /* through no proxy, whatever the environment says: for this machine's own services */
 	const char *ca_file;         /* PEM, instead of the system's authorities; NULL: these */
 	const struct transfer_ssh *ssh; /* for sftp */
 	/* SFTP commands (rename, rm, rmdir, mkdir, chmod: CURLOPT_QUOTE(3)) before and after the transfer; one with
 	 * a `*` in front may fail.  NULL for none. */
 	const struct strv *before, *after;
 	int64_t timeout_ms;          /* whole transfer; 0: none */
+	bool despite_cancel;         /* for cleaning up after a cancel: the timeouts alone end it */
 	int64_t stall_ms;            /* not one byte moves while we wait; 0: TRANSFER_STALL_MS */
 };
 

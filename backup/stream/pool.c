@@ -1,11 +1,10 @@
 #include "backup/stream/pool.h"
 
 #include "backup/stream/frame.h"
+#include "backup/stream/thread.h"
 #include "base/mem.h"
 
-#include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -97,16 +96,9 @@ static bool start_worker(struct pool *p, struct err *err)
 	w->pool = p;
 	if (!frame_encoder_new(p->spec.level, &w->encoder, err))
 		return false;
-	/* Signals are for the main thread: one that lands here would interrupt no poll(). */
-	sigset_t all, before;
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	int rc = pthread_create(&w->thread, NULL, work, w);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	if (rc != 0) {
+	if (!thread_start(&w->thread, work, w, err)) {
 		frame_encoder_free(w->encoder);
-		errno = rc;
-		return err_sys(err, "cannot start a thread");
+		return false;
 	}
 	p->n_workers++;
 	return true;
