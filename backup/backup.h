@@ -31,6 +31,7 @@ struct store_config {
 	const char *name, *type;            /* type: "file" */
 	const char *const *keys, *const *values; /* the section's other keys, n of them */
 	size_t n;
+	const char *state_dir; /* of this machine: where a store may note what it has under way; NULL: nowhere */
 };
 
 struct store;  /* one opened store */
@@ -123,25 +124,67 @@ const char *manifest_verified_how(const struct manifest *m); /* NULL: not verifi
 struct backup_entry {
 	struct manifest *manifest;
 	struct strv stores; /* names of those that have it */
+	bool condemned;     /* a deletion of it was begun and broke off before the manifest was gone */
 };
+
+/* What lies in a backup's place without a manifest: left by a run, or by a deletion, that broke off. */
+struct backup_leftover {
+	char *store, *folder;
+	struct strv objects; /* their names in the folder */
+	bool is_ours;        /* the folder and every object are named as ripcord names them */
+	bool condemned;      /* a deletion has begun here: its mark says so, of this very folder */
+};
+
 struct backup_list {
 	struct backup_entry *v; /* newest first */
 	size_t n;
-	struct strv warnings;   /* stores that could not be read, manifests that are damaged */
+	struct backup_leftover *leftovers;
+	size_t n_leftovers;
+	struct strv warnings;   /* stores that could not be read, manifests and marks that are damaged */
 };
-/* ERR_BACKUP only when not one store could be read: then nobody knows which backups there are. */
+/* One listing a store; every manifest is read once, and that a backup is verified is taken from the listing.
+ * ERR_BACKUP only when not one store could be read: then nobody knows which backups there are. */
 MUST_CHECK bool backup_list_read(const struct stores *stores, struct backup_list *out, struct err *err);
 void backup_list_clear(struct backup_list *l);
 #define cleanup_backup_list __attribute__((cleanup(backup_list_clear)))
 /* By id, unique prefix, or the short id at the folder's end.  Borrowed.  ERR_BACKUP when there is none,
  * ERR_USAGE when several begin so. */
 MUST_CHECK bool backup_list_find(const struct backup_list *l, const char *id, const struct backup_entry **out, struct err *err);
+/* The same straight from the stores: out has that one entry.  No manifest but its own is read, and its marks are
+ * opened.  Every warning is about this backup, or about a store that could not be asked for it. */
+MUST_CHECK bool backup_list_read_one(const struct stores *stores, const char *id, struct backup_list *out, struct err *err);
 
 /* What changes after publication rests in marks, small objects beside the manifest, which never changes
  * (docs/decisions/0002-marks-beside-the-manifest.md): written atomically in every store that has the backup.  A list
  * that was read before does not see the change.  In doubt a backup is pinned, and not verified. */
-MUST_CHECK bool backup_mark_verified(const struct stores *stores, const char *id, const char *how, struct err *err);
-MUST_CHECK bool backup_set_pin(const struct stores *stores, const char *id, bool pinned, const char *reason, struct err *err);
+/* how: read, restore or drill; a weaker one does not replace a stronger one. */
+MUST_CHECK bool backup_mark_verified(const struct stores *stores, const struct manifest *m, const char *how, struct err *err);
+/* For a copy that turned out to be damaged or gone. */
+MUST_CHECK bool backup_unmark_verified(struct store *store, const struct manifest *m, struct err *err);
+MUST_CHECK bool backup_set_pin(const struct stores *stores, const struct manifest *m, bool pinned, const char *reason,
+                               struct err *err);
+
+/* ------------------------------------------------------------------ deleting, fetching */
+
+/* Takes a backup out of every store that has it: a mark that says so, the manifest (from here on it is not listed),
+ * the data, the marks.  Killed in between, it leaves a backup that is listed and whole, or a leftover that is condemned.
+ * Every store is tried; the first error is told.  Whether it may go is the caller's business: backup/retention.h. */
+MUST_CHECK bool backup_delete(const struct stores *stores, const struct manifest *m, const char *why, struct err *err);
+/* Removes what is ours of a leftover; ERR_REFUSED when it is not. */
+MUST_CHECK bool backup_leftover_delete(const struct stores *stores, const struct backup_leftover *l, struct err *err);
+/* Takes back the mark of a deletion that was begun, of a backup that is to be kept after all. */
+MUST_CHECK bool backup_spare(const struct stores *stores, const struct manifest *m, struct err *err);
+/* The folders that have a pin at this moment, for whoever is about to delete: a listing a store. */
+MUST_CHECK bool backup_pins_now(const struct stores *stores, struct strv *folders, struct err *err);
+const char *manifest_folder(const struct manifest *m);       /* its place in every store */
+/* Microseconds of UTC; what the backup holds is not older. */
+int64_t manifest_created_us(const struct manifest *m);
+
+/* Writes the backup's object and its manifest to a new folder, 0700, from the first store whose copy is whole; all or
+ * nothing.  ERR_REFUSED when there is something at `folder` other than an empty folder; ERR_CORRUPT or ERR_BACKUP when
+ * no copy is sound. */
+MUST_CHECK bool backup_fetch(const struct stores *stores, const struct manifest *m, const char *folder,
+                             const struct progress *progress, struct err *err);
 
 /* ------------------------------------------------------------------ reading back, restoring */
 

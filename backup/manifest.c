@@ -1,5 +1,7 @@
 #include "backup/manifest.h"
 
+#include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/text.h"
 
@@ -107,7 +109,7 @@ static bool read_object(struct manifest *m, struct err *err)
 	return true;
 }
 
-static void digest_of(const json_t *json, char hex[SHA256_HEX])
+void sealed_digest(const json_t *json, char hex[SHA256_HEX])
 {
 	cleanup_json json_t *bare = json_copy((json_t *)json);
 
@@ -122,7 +124,7 @@ static bool check_digest(const struct manifest *m, struct err *err)
 
 	if (!json_need_str(m->json, "digest", &said, err))
 		return false;
-	digest_of(m->json, is);
+	sealed_digest(m->json, is);
 	return strcmp(said, is) == 0 ||
 	       err_set(err, ERR_CORRUPT, "its own digest does not fit: it was changed");
 }
@@ -147,6 +149,8 @@ static bool check(struct manifest *m, struct err *err)
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
 		if (!json_need_str(m->json, texts[i], &text, err))
 			return false;
+	if (!clock_from_iso(manifest_str(m, "created"), &m->created_us))
+		return err_set(err, ERR_CORRUPT, "'%s' is no time", manifest_str(m, "created"));
 	return read_members(m, err) && read_object(m, err);
 }
 
@@ -166,16 +170,24 @@ bool manifest_seal(json_t *json, struct manifest **out, struct err *err)
 {
 	char digest[SHA256_HEX];
 
-	digest_of(json, digest);
+	sealed_digest(json, digest);
 	json_put(json, "digest", json_str(digest));
 	return adopt(json, "the new manifest", out, err);
 }
 
 bool manifest_parse(const char *text, size_t len, const char *what, struct manifest **out, struct err *err)
 {
+	cleanup_manifest struct manifest *m = NULL;
 	json_t *json;
 
-	return json_parse(text, len, what, &json, err) && adopt(json, what, out, err);
+	if (!json_parse(text, len, what, &json, err) || !adopt(json, what, &m, err))
+		return false;
+	cleanup_free char *exact = manifest_text(m);
+	if (strlen(exact) != len || memcmp(exact, text, len) != 0)
+		return err_set(err, ERR_CORRUPT, "%s: it says the same in other bytes: it was changed", what);
+	*out = m;
+	m = NULL;
+	return true;
 }
 
 char *manifest_text(const struct manifest *m)
@@ -214,6 +226,7 @@ const json_t *manifest_rows(const struct manifest *m)
 
 const char *manifest_id(const struct manifest *m) { return manifest_str(m, "id"); }
 const char *manifest_folder(const struct manifest *m) { return manifest_str(m, "folder"); }
+int64_t manifest_created_us(const struct manifest *m) { return m->created_us; }
 const json_t *manifest_json(const struct manifest *m) { return m->json; }
 int64_t manifest_bytes(const struct manifest *m) { return m->object_bytes; }
 bool manifest_is_pinned(const struct manifest *m) { return m->pin_reason != NULL; }
@@ -221,6 +234,11 @@ bool manifest_is_verified(const struct manifest *m) { return m->verified_how != 
 const struct strv *manifest_stores(const struct manifest *m) { return &m->stores; }
 const char *manifest_pin_reason(const struct manifest *m) { return m->pin_reason; }
 const char *manifest_verified_how(const struct manifest *m) { return m->verified_how; }
+
+const char *manifest_object_name(const struct manifest *m)
+{
+	return json_string_value(json_object_get(json_object_get(m->json, "object"), "name"));
+}
 
 char *manifest_key(const struct manifest *m, const char *object)
 {

@@ -1,8 +1,12 @@
 /*
  * manifest.h - what a backup says of itself: a JSON object that is published last and never changes.
  *
- * What changes later (pinned, verified) rests in marks, small objects beside it: docs/decisions.
+ * What changes later (pinned, verified) rests in marks, small objects beside it: marks.h.
  * Fields: docs/formats.md.
+ *
+ * No byte of a stored backup is unguarded.  The object as a whole, encrypted or not, has a SHA-256 of its stored
+ * bytes ("object"), so padding and headers of the tar are covered; the manifest's text has to be exactly what
+ * manifest_text() makes of it, so that its layout is covered by its own digest.
  */
 #ifndef BACKUP_MANIFEST_H
 #define BACKUP_MANIFEST_H
@@ -11,8 +15,6 @@
 
 #define BACKUP_OBJECT   "backup.tar"
 #define MANIFEST_OBJECT "manifest.json"
-#define PIN_OBJECT      "pinned.json"
-#define VERIFIED_OBJECT "verified.json"
 
 #define MANIFEST_MAX ((size_t)256 << 20) /* bytes of text: a terabyte's members are 10 MB of it */
 
@@ -42,6 +44,7 @@ struct manifest {
 	json_t *json; /* as published */
 	struct members members;
 	int64_t object_bytes; /* of backup.tar */
+	int64_t created_us;
 	struct strv stores;   /* that have it */
 	char *pin_reason, *verified_how; /* marks, NULL without; read by catalog.c */
 };
@@ -52,10 +55,11 @@ MUST_CHECK bool manifest_seal(json_t *json, struct manifest **out, struct err *e
 MUST_CHECK bool manifest_parse(const char *text, size_t len, const char *what, struct manifest **out, struct err *err);
 char *manifest_text(const struct manifest *m); /* as published; the caller's */
 
-const char *manifest_folder(const struct manifest *m); /* its place in every store */
 char *manifest_key(const struct manifest *m, const char *object); /* FOLDER/object; the caller's */
 
-/* The text of a mark: {"format", "backup", "at", key: value}; the caller's. */
-char *mark_text(const struct manifest *m, const char *key, const char *value);
+const char *manifest_object_name(const struct manifest *m); /* the stored object that holds the data */
+
+/* SHA-256 of the canonical text without the member "digest": what a manifest, or a mark, says of itself. */
+void sealed_digest(const json_t *json, char hex[SHA256_HEX]);
 
 #endif

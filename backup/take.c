@@ -7,6 +7,7 @@
 
 #include "backup/engines/dump.h"
 #include "backup/manifest.h"
+#include "backup/marks.h"
 #include "backup/stream/custom_rows.h"
 #include "backup/stream/frame.h"
 #include "backup/stream/pool.h"
@@ -264,8 +265,8 @@ static bool publish(struct take *t, struct manifest *m, struct err *err)
 		return err_set(err, ERR_CANCELLED, "cancelled before the backup was published");
 	if (t->req->pinned) {
 		m->pin_reason = mem_strdup(t->req->pin_reason ? t->req->pin_reason : "");
-		cleanup_free char *pin = mark_text(m, "reason", m->pin_reason);
-		if (!tee_put(&t->tee, PIN_OBJECT, pin, strlen(pin), err))
+		cleanup_free char *pin = mark_text(manifest_id(m), MARK_PIN, m->pin_reason);
+		if (!tee_put(&t->tee, mark_types[MARK_PIN].object, pin, strlen(pin), err))
 			return false;
 	}
 	if (!tee_put(&t->tee, MANIFEST_OBJECT, text, strlen(text), err))

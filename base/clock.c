@@ -3,6 +3,7 @@
 #include "base/uuid.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 /* A signal that comes between the look at the counter and the sleep is seen after a slice. */
@@ -55,6 +56,21 @@ const char *clock_iso(int64_t wall_us, char out[CLOCK_ISO])
 	strftime(seconds, sizeof(seconds), "%Y-%m-%dT%H:%M:%S", &tm);
 	snprintf(out, CLOCK_ISO, "%.23s.%06dZ", seconds, us);
 	return out;
+}
+
+bool clock_from_iso(const char *iso, int64_t *wall_us)
+{
+	struct tm tm = { .tm_mday = 1 };
+	const char *rest = strptime(iso, "%Y-%m-%dT%H:%M:%S", &tm);
+	int64_t us = 0, unit = 100000;
+
+	if (rest && *rest == '.')
+		for (rest++; *rest >= '0' && *rest <= '9'; rest++, unit /= 10)
+			us += (*rest - '0') * unit;
+	if (!rest || strcmp(rest, "Z") != 0)
+		return false;
+	*wall_us = (int64_t)timegm(&tm) * 1000000 + us;
+	return true;
 }
 
 const char *clock_compact(int64_t wall_us, char out[CLOCK_ISO])

@@ -5,6 +5,7 @@
 #ifndef BASE_CLOCK_H
 #define BASE_CLOCK_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 int64_t clock_ms(void);      /* monotonic */
@@ -12,6 +13,8 @@ int64_t clock_wall_us(void); /* UTC */
 
 #define CLOCK_ISO 32
 const char *clock_iso(int64_t wall_us, char out[CLOCK_ISO]);     /* 2026-11-22T10:15:00.123456Z */
+/* The other way round, with or without the fraction; false when it is no such time. */
+bool clock_from_iso(const char *iso, int64_t *wall_us);
 const char *clock_compact(int64_t wall_us, char out[CLOCK_ISO]); /* 20261122T101500Z, design.md section 5 */
 
 /* Sleeps, but no longer than until a cancel is requested (base/cancel.h). */

@@ -193,7 +193,7 @@ static bool set_pin(struct app *app, bool pinned, struct err *err)
 	if (!read_list(app, &stores, &list, err) || !backup_list_find(&list, app->words[0], &entry, err))
 		return false;
 	id = manifest_id(entry->manifest);
-	if (!backup_set_pin(&stores, id, pinned, pinned ? "by hand" : NULL, err))
+	if (!backup_set_pin(&stores, entry->manifest, pinned, "by hand", err))
 		return false;
 	if (app->globals->json) {
 		json_t *o = json_object();

@@ -212,7 +212,7 @@ bool run_verify_backup(struct run *run, struct err *err)
 
 	if (!read_stores(run, err) ||
 	    (mode != BACKUP_VERIFY_READ && !restore_scratch(run, mode == BACKUP_VERIFY_RESTORE, err)) ||
-	    !backup_mark_verified(&run->stores, manifest_id(run->manifest), verify_name(mode), err)) {
+	    !backup_mark_verified(&run->stores, run->manifest, verify_name(mode), err)) {
 		err_recode(err, err->code == ERR_CANCELLED ? ERR_CANCELLED : ERR_BACKUP);
 		return false;
 	}
@@ -236,15 +236,13 @@ bool run_read_back(struct run *run, struct err *err)
 bool run_find_backup(struct run *run, const char *id, struct err *err)
 {
 	cleanup_backup_list struct backup_list list = { .n = 0 };
-	const struct backup_entry *entry;
 
-	if (!backup_list_read(&run->stores, &list, err) || !backup_list_find(&list, id, &entry, err))
+	if (!backup_list_read_one(&run->stores, id, &list, err))
 		return false;
-	/* The list owns its manifests; this one is kept. */
-	for (size_t i = 0; i < list.n; i++)
-		if (&list.v[i] == entry) {
-			run->manifest = list.v[i].manifest;
-			list.v[i].manifest = NULL;
-		}
+	for (size_t i = 0; i < list.warnings.n; i++)
+		log_warn("%s", list.warnings.v[i]);
+	/* The list owns its manifest; this one is kept. */
+	run->manifest = list.v[0].manifest;
+	list.v[0].manifest = NULL;
 	return true;
 }

@@ -379,8 +379,7 @@ static void unpin(struct run *run)
 {
 	struct err ignored = ERR_INIT;
 
-	if (run->manifest &&
-	    !backup_set_pin(&run->stores, manifest_id(run->manifest), false, run->id, &ignored))
+	if (run->manifest && !backup_set_pin(&run->stores, run->manifest, false, NULL, &ignored))
 		log_warn("%s", ignored.msg);
 }
 

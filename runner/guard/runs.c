@@ -149,9 +149,12 @@ static bool find_upgraded(const struct config *config, char **id, struct err *er
 static bool unpin(const struct config *config, const char *backup, const char *run, struct err *err)
 {
 	cleanup_stores struct stores stores = { .n = 0 };
+	cleanup_backup_list struct backup_list list = { .n = 0 };
 
+	(void)run;
 	return stores_open(config->store_configs, config->n_store_configs, &stores, err) &&
-	       backup_set_pin(&stores, backup, false, run, err);
+	       backup_list_read_one(&stores, backup, &list, err) &&
+	       backup_set_pin(&stores, list.v[0].manifest, false, NULL, err);
 }
 
 bool runs_accept(const struct config *config, const char *run, json_t **out, struct err *err)

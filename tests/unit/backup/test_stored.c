@@ -3,6 +3,7 @@
  * never hand on a byte that is not the manifest's.
  */
 #include "backup/manifest.h"
+#include "backup/marks.h"
 #include "backup/source.h"
 #include "backup/stores/store.h"
 #include "backup/stream/frame.h"
@@ -551,29 +552,45 @@ static void stores_must_agree(void **state)
 	assert_non_null(strstr(l.warnings.v[0], "store second"));
 }
 
+/* As when one backup is asked for: its marks are opened. */
+static void look(struct backup_list *l)
+{
+	struct err err = ERR_INIT;
+
+	backup_list_clear(l);
+	assert_true(backup_list_read_one(&stores, "0123abcd", l, &err));
+	assert_int_equal(l->n, 1);
+}
+
 static void marks_change_and_the_manifest_does_not(void **state)
 {
 	cleanup_backup_list struct backup_list l = { .v = NULL };
-	cleanup_free char *text = manifest_text(manifest);
+	cleanup_free char *text = manifest_text(manifest), *mark = mark_text("another", MARK_DRILL, "drill");
 	struct err err = ERR_INIT;
 
 	(void)state;
-	assert_true(backup_set_pin(&stores, "0123", true, "run 1", &err));
-	assert_true(backup_mark_verified(&stores, ID, "read", &err));
+	list(&l);
+	assert_true(backup_set_pin(&stores, l.v[0].manifest, true, "run 1", &err));
+	assert_true(backup_mark_verified(&stores, l.v[0].manifest, "restore", &err));
+	assert_true(backup_mark_verified(&stores, l.v[0].manifest, "read", &err));
+	assert_false(backup_mark_verified(&stores, l.v[0].manifest, "magic", &err));
 	list(&l);
 	assert_string_equal(manifest_pin_reason(l.v[0].manifest), "run 1");
-	assert_string_equal(manifest_verified_how(l.v[0].manifest), "read");
-	assert_true(backup_set_pin(&stores, ID, false, NULL, &err));
+	assert_string_equal(manifest_verified_how(l.v[0].manifest), "restore"); /* the stronger one stays */
+	err = (struct err)ERR_INIT;
+	assert_true(backup_set_pin(&stores, l.v[0].manifest, false, NULL, &err));
 	list(&l);
 	assert_false(manifest_is_pinned(l.v[0].manifest));
 	assert_true(manifest_is_verified(l.v[0].manifest));
 	cleanup_free char *after = manifest_text(l.v[0].manifest);
 	assert_string_equal(after, text);
 
-	put_in(0, PIN_OBJECT, "{", 1); /* in doubt: kept, and not trusted */
-	put_in(0, VERIFIED_OBJECT, "{\"backup\":\"another\",\"how\":\"read\"}", 33);
-	put_in(1, VERIFIED_OBJECT, "", 0);
-	list(&l);
+	assert_true(backup_unmark_verified(stores.v[0], l.v[0].manifest, &err) &&
+	            backup_unmark_verified(stores.v[1], l.v[0].manifest, &err));
+	put_in(0, "pinned.json", "{", 1); /* in doubt: kept, and not trusted */
+	put_in(0, "verified-drill.json", mark, strlen(mark));
+	put_in(1, "verified-read.json", "", 0);
+	look(&l);
 	assert_true(manifest_is_pinned(l.v[0].manifest));
 	assert_false(manifest_is_verified(l.v[0].manifest));
 	assert_int_equal(l.warnings.n, 3);

@@ -25,6 +25,31 @@ static void formats(void **state)
 	}
 }
 
+static void reads_what_it_wrote(void **state)
+{
+	static const int64_t times[] = { 0, 1795342500123456, 951782399999999, 951782400000000,
+		                         -86400000000 };
+	static const char *const wrong[] = { "",
+		                             "2026-11-22",
+		                             "2026-11-22T10:15:00",
+		                             "2026-11-22T10:15:00.1+01:00",
+		                             "2026-13-22T10:15:00Z",
+		                             "2026-11-22T10:15:00Zx",
+		                             "yesterday" };
+	char iso[CLOCK_ISO];
+	int64_t us = 0;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(times); i++) {
+		assert_true(clock_from_iso(clock_iso(times[i], iso), &us));
+		assert_int_equal(us, times[i]);
+	}
+	assert_true(clock_from_iso("2026-11-22T10:15:00Z", &us));
+	assert_int_equal(us, 1795342500000000);
+	for (size_t i = 0; i < COUNT(wrong); i++)
+		assert_false(clock_from_iso(wrong[i], &us));
+}
+
 static void sleeps_as_long_as_told(void **state)
 {
 	(void)state;
@@ -176,6 +201,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(formats),
+		cmocka_unit_test(reads_what_it_wrote),
 		cmocka_unit_test(sleeps_as_long_as_told),
 		cmocka_unit_test(backoff_stays_in_bounds),
 		cmocka_unit_test(signals_are_counted_and_held),
