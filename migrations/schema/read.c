@@ -11,18 +11,31 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The common tables of kinds/kinds.h.  What belongs to the version table hangs on it by automatic and
- * internal dependencies (columns' defaults, constraints, their indexes); what is in a schema by normal ones. */
-static const char COMMON[] =
+/* What is left out, once for all queries, and which kinds there are at all.  What belongs to the version table hangs
+ * on it by automatic and internal dependencies (columns' defaults, constraints, their indexes); what is in a
+ * schema by normal ones. */
+static const char LOOK_AT[] =
 	"WITH RECURSIVE hidden(classid, objid) AS ("
 	"SELECT 'pg_namespace'::regclass::oid, oid FROM pg_namespace WHERE nspname = 'ripcord'"
 	" OR nspname ~ '^pg_temp_'"
 	" UNION SELECT 'pg_class'::regclass::oid, c.oid FROM pg_class c WHERE c.oid = to_regclass(%L)"
 	" UNION SELECT d.classid, d.objid FROM hidden h JOIN pg_depend d ON d.refclassid = h.classid"
 	" AND d.refobjid = h.objid AND (d.deptype IN ('a', 'i') OR h.classid = 'pg_namespace'::regclass)), "
-	"outside(classid, objid) AS (SELECT classid, objid FROM hidden"
-	" UNION ALL SELECT classid, objid FROM pg_depend"
-	" WHERE refclassid = 'pg_extension'::regclass AND deptype = 'e'), "
+	"member(classid, objid) AS (SELECT classid, objid FROM pg_depend"
+	" WHERE refclassid = 'pg_extension'::regclass AND deptype = 'e') "
+	"SELECT h.classes::text, h.objects::text, m.classes::text, m.objects::text";
+static const char LOOK_IN[] =
+	" FROM (SELECT coalesce(array_agg(classid), '{}'), coalesce(array_agg(objid), '{}') FROM hidden)"
+	" h(classes, objects),"
+	" (SELECT coalesce(array_agg(classid), '{}'), coalesce(array_agg(objid), '{}') FROM member)"
+	" m(classes, objects)";
+enum { LOOK_KINDS = 4 }; /* the answer's columns behind those arrays: whether there are any, by kind */
+
+/* The common tables of kinds/kinds.h, from the look's answer: four arrays of OIDs. */
+static const char COMMON[] =
+	"WITH hidden(classid, objid) AS (SELECT * FROM unnest('%s'::oid[], '%s'::oid[])), "
+	"outside(classid, objid) AS (SELECT * FROM hidden"
+	" UNION ALL SELECT * FROM unnest('%s'::oid[], '%s'::oid[])), "
 	"space(oid, name) AS (SELECT oid, quote_ident(nspname) FROM pg_namespace"
 	" WHERE nspname !~ '^pg_(toast|temp)'), "
 	"relation(oid, relkind, relowner, name) AS (SELECT c.oid, c.relkind, c.relowner,"
@@ -73,20 +86,59 @@ static bool suits(const struct kind_query *q, int major)
 	return major >= q->since && (q->until == 0 || major < q->until);
 }
 
-static void choose_queries(struct reading *r, const struct kind_list *const *lists, int major,
-                           const char *common)
+static void add_query(struct reading *r, const struct kind_query *q, const char *common)
 {
-	for (; *lists; lists++)
-		for (size_t i = 0; i < (*lists)->n; i++) {
-			const struct kind_query *q = &(*lists)->queries[i];
+	r->queries = mem_grow(r->queries, r->sql.n + 1, sizeof(struct kind_query *));
+	r->queries[r->sql.n] = q;
+	strv_fmt(&r->sql, "%s%s", common, q->sql);
+}
 
-			if (!suits(q, major))
-				continue;
-			r->queries = mem_grow(r->queries, r->sql.n + 1, sizeof(struct kind_query *));
-			r->queries[r->sql.n] = q;
-			strv_fmt(&r->sql, "%s%s", common, q->sql);
+/* The next one that suits the server, from *list and *place on; NULL: there is none. */
+static const struct kind_query *next_query(const struct kind_list *const **list, size_t *place, int major)
+{
+	for (; **list; (*list)++, *place = 0)
+		while (*place < (**list)->n) {
+			const struct kind_query *q = &(**list)->queries[(*place)++];
+			if (suits(q, major))
+				return q;
 		}
+	return NULL;
+}
+
+/* Asks what is left out and which kinds there are. */
+static bool look(struct db *db, const struct kind_list *const *lists, const char *version_table,
+                 struct rows **out, struct err *err)
+{
+	cleanup_buf struct buf sql = BUF_INIT(BUF_TEXT_MAX);
+	int major = db_server_version(db) / 10000;
+	size_t place = 0;
+
+	buf_sql(&sql, LOOK_AT, version_table);
+	for (const struct kind_query *q; (q = next_query(&lists, &place, major));)
+		if (q->if_any)
+			buf_fmt(&sql, ", EXISTS (SELECT FROM %s)", q->if_any);
+	buf_str(&sql, LOOK_IN);
+	return db_query(db, buf_text(&sql), DB_NO_ARGS, out, err);
+}
+
+/* The queries that suit the server and have something to find. */
+static bool choose_queries(struct db *db, struct reading *r, const struct kind_list *const *lists,
+                           const char *version_table, struct err *err)
+{
+	cleanup_rows struct rows *seen = NULL;
+	cleanup_free char *common = NULL;
+	int major = db_server_version(db) / 10000;
+	size_t place = 0, kind = LOOK_KINDS;
+
+	if (!look(db, lists, version_table, &seen, err))
+		return false;
+	common = mem_fmt(COMMON, rows_get(seen, 0, 0), rows_get(seen, 0, 1), rows_get(seen, 0, 2),
+	                 rows_get(seen, 0, 3));
+	for (const struct kind_query *q; (q = next_query(&lists, &place, major));)
+		if (!q->if_any || rows_get(seen, 0, kind++)[0] == 't')
+			add_query(r, q, common);
 	r->rows = mem_new0((r->sql.n + 1) * sizeof(struct rows *));
+	return true;
 }
 
 /* One column of a query: which attribute it is, and what its text is a part of ("" for plain text). */
@@ -194,18 +246,23 @@ static bool end(struct db *db, bool own, struct err *err)
 	              err);
 }
 
+static bool ask(struct db *db, struct reading *r, const struct kind_list *const *lists,
+                const char *version_table, struct err *err)
+{
+	return choose_queries(db, r, lists, version_table, err) &&
+	       db_pipeline(db, (const char *const *)r->sql.v, r->sql.n, r->rows, err);
+}
+
 static bool read_all(struct db *db, const struct kind_list *const *lists, const char *version_table,
                      struct schema **out, struct err *err)
 {
-	cleanup_free char *common = sql_fmt(COMMON, version_table);
 	cleanup_schema struct schema *s = schema_new();
 	cleanup_reading struct reading r = { .sql = STRV_INIT };
 	bool own = db_tx_status(db) == 'I', ok;
 
-	choose_queries(&r, lists, db_server_version(db) / 10000, common);
 	if (!begin(db, own, err))
 		return err_wrap(err, "cannot read the schema");
-	ok = db_pipeline(db, (const char *const *)r.sql.v, r.sql.n, r.rows, err);
+	ok = ask(db, &r, lists, version_table, err);
 	if (!end(db, own, err) || !ok)
 		return err_wrap(err, "cannot read the schema");
 	for (size_t i = 0; i < r.sql.n; i++)

@@ -17,7 +17,7 @@ static const struct kind_query QUERIES[] = {
 		" WHERE d.oid = " THIS_DATABASE },
 
 	/* Values may be secrets. */
-	{ "database setting", .sql =
+	{ "database setting", .if_any = "pg_db_role_setting", .sql =
 		"SELECT split_part(o, '=', 1) || CASE WHEN s.setrole = 0 THEN ''"
 		" ELSE ' for ' || quote_ident(pg_get_userbyid(s.setrole)) END AS name, " TAG("o") " AS value"
 		" FROM pg_db_role_setting s, unnest(s.setconfig) o WHERE s.setdatabase = " THIS_DATABASE },
@@ -32,7 +32,7 @@ static const struct kind_query QUERIES[] = {
 		" FROM had FULL JOIN made USING (grantee)"
 		" WHERE had.privileges IS DISTINCT FROM made.privileges" },
 
-	{ "database security label", .sql =
+	{ "database security label", .if_any = "pg_shseclabel", .sql =
 		"SELECT 'by ' || quote_ident(l.provider) AS name, l.label AS text FROM pg_shseclabel l"
 		" WHERE l.classoid = 'pg_database'::regclass AND l.objoid = " THIS_DATABASE },
 };

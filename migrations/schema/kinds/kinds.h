@@ -23,6 +23,9 @@
 struct kind_query {
 	const char *kind;
 	int since, until; /* major versions of the server: since <= major < until; 0: no bound */
+	/* What follows a FROM: without a row of it the query has none either and is not sent, since planning
+	 * a question takes longer than answering it.  May be true in vain, never false in vain; NULL: always sent. */
+	const char *if_any;
 	const char *sql;
 };
 
@@ -35,6 +38,10 @@ struct kind_list {
 
 /* FirstNormalObjectId of access/transam.h: smaller OIDs are initdb's. */
 #define FIRST_OID "16384"
+
+/* Not made by initdb: what OURS() below asks of a catalog's row, whatever else a query asks. */
+#define NEW_BY(catalog, oid) catalog " WHERE " oid " >= " FIRST_OID
+#define NEW_IN(catalog)      NEW_BY(catalog, "oid")
 
 /* Not made by initdb, nor left out. */
 #define OURS(catalog, oid) \

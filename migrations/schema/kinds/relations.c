@@ -41,7 +41,7 @@ static const struct kind_query QUERIES[] = {
 		" GROUP BY inhrelid) p ON p.inhrelid = c.oid"
 		" WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND" OURS("pg_class", "c.oid") },
 
-	{ "sequence", .sql =
+	{ "sequence", .if_any = NEW_BY("pg_sequence", "seqrelid"), .sql =
 		"SELECT r.name, pg_get_userbyid(c.relowner) AS owner, c.relpersistence = 'u' AS unlogged,"
 		" format_type(s.seqtypid, NULL) AS type, s.seqstart AS start, s.seqincrement AS increment,"
 		" s.seqmin AS minimum, s.seqmax AS maximum, s.seqcache AS cache, s.seqcycle AS cycle,"
@@ -55,14 +55,14 @@ static const struct kind_query QUERIES[] = {
 		" LEFT JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid"
 		" WHERE" OURS("pg_class", "c.oid") },
 
-	{ "rule", .sql =
+	{ "rule", .if_any = NEW_IN("pg_rewrite") " AND rulename <> '_RETURN'", .sql =
 		"SELECT quote_ident(w.rulename) || ' on ' || r.name AS name,"
 		" pg_get_ruledef(w.oid) AS \"definition:statement\", " ENABLED("w.ev_enabled") " AS enabled"
 		" FROM pg_rewrite w JOIN relation r ON r.oid = w.ev_class"
 		" WHERE w.rulename <> '_RETURN' AND" OURS("pg_rewrite", "w.oid") },
 
 	/* A partition's copy of its parent's trigger is the parent's business, unless its state is its own. */
-	{ "trigger", .sql =
+	{ "trigger", .if_any = NEW_IN("pg_trigger"), .sql =
 		"SELECT quote_ident(t.tgname) || ' on ' || r.name AS name, t.tgparentid <> 0 AS cloned,"
 		" CASE WHEN t.tgparentid = 0 THEN pg_get_triggerdef(t.oid) END AS \"definition:statement\","
 		" CASE WHEN p.oid IS NOT NULL AND t.tgenabled = 'O' THEN 'origin'"
@@ -72,7 +72,7 @@ static const struct kind_query QUERIES[] = {
 		" WHERE ((NOT t.tgisinternal AND t.tgparentid = 0) OR t.tgenabled <> p.tgenabled) AND"
 		OURS("pg_trigger", "t.oid") },
 
-	{ "statistics", .sql =
+	{ "statistics", .if_any = NEW_IN("pg_statistic_ext"), .sql =
 		"SELECT n.name || '.' || quote_ident(s.stxname) AS name, pg_get_userbyid(s.stxowner) AS owner,"
 		" pg_get_statisticsobjdef(s.oid) AS \"definition:statement\", nullif(s.stxstattarget, -1)"
 		" AS target"

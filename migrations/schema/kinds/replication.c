@@ -17,7 +17,7 @@
 #define SINCE_17 SINCE_16 " s.subfailover AS failover,"
 
 static const struct kind_query QUERIES[] = {
-	{ "publication", .sql =
+	{ "publication", .if_any = NEW_IN("pg_publication"), .sql =
 		"SELECT quote_ident(p.pubname) AS name, pg_get_userbyid(p.pubowner) AS owner, p.puballtables"
 		" AS \"all tables\","
 		" concat_ws(', ', CASE WHEN p.pubinsert THEN 'insert' END, CASE WHEN p.pubupdate"
@@ -28,13 +28,13 @@ static const struct kind_query QUERIES[] = {
 		" AS \"generated columns\""
 		" FROM pg_publication p WHERE" OURS("pg_publication", "p.oid") },
 
-	{ "publication table", .until = 15, .sql =
+	{ "publication table", .until = 15, .if_any = NEW_IN("pg_publication_rel"), .sql =
 		"SELECT r.name || ' in ' || quote_ident(p.pubname) AS name"
 		" FROM pg_publication_rel m JOIN pg_publication p ON p.oid = m.prpubid"
 		" JOIN relation r ON r.oid = m.prrelid"
 		" WHERE" OURS("pg_publication_rel", "m.oid") },
 
-	{ "publication table", .since = 15, .sql =
+	{ "publication table", .since = 15, .if_any = NEW_IN("pg_publication_rel"), .sql =
 		"SELECT r.name || ' in ' || quote_ident(p.pubname) AS name,"
 		" (SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attname COLLATE \"C\")"
 		" FROM pg_attribute a"
@@ -44,16 +44,16 @@ static const struct kind_query QUERIES[] = {
 		" JOIN relation r ON r.oid = m.prrelid"
 		" WHERE" OURS("pg_publication_rel", "m.oid") },
 
-	{ "publication schema", .since = 15, .sql =
+	{ "publication schema", .since = 15, .if_any = NEW_IN("pg_publication_namespace"), .sql =
 		"SELECT n.name || ' in ' || quote_ident(p.pubname) AS name"
 		" FROM pg_publication_namespace m JOIN pg_publication p ON p.oid = m.pnpubid"
 		" JOIN space n ON n.oid = m.pnnspid"
 		" WHERE" OURS("pg_publication_namespace", "m.oid") },
 
-	{ "subscription", .until = 15, .sql = SUBSCRIPTION("") },
-	{ "subscription", .since = 15, .until = 16, .sql = SUBSCRIPTION(SINCE_15) },
-	{ "subscription", .since = 16, .until = 17, .sql = SUBSCRIPTION(SINCE_16) },
-	{ "subscription", .since = 17, .sql = SUBSCRIPTION(SINCE_17) },
+	{ "subscription", .until = 15, .if_any = NEW_IN("pg_subscription"), .sql = SUBSCRIPTION("") },
+	{ "subscription", .since = 15, .until = 16, .if_any = NEW_IN("pg_subscription"), .sql = SUBSCRIPTION(SINCE_15) },
+	{ "subscription", .since = 16, .until = 17, .if_any = NEW_IN("pg_subscription"), .sql = SUBSCRIPTION(SINCE_16) },
+	{ "subscription", .since = 17, .if_any = NEW_IN("pg_subscription"), .sql = SUBSCRIPTION(SINCE_17) },
 };
 
 const struct kind_list KINDS_REPLICATION = KIND_LIST(QUERIES);

@@ -52,7 +52,7 @@ static const struct kind_query QUERIES[] = {
 		" WHERE NOT EXISTS (SELECT FROM hidden h WHERE h.classid = d.classid AND h.objid = d.objid)" },
 
 	/* A global entry replaces acldefault(), one of a schema is added to it. */
-	{ "default privileges", .sql =
+	{ "default privileges", .if_any = NEW_IN("pg_default_acl"), .sql =
 		", source AS (SELECT oid, defaclacl AS acl, defaclrole AS owner, CASE WHEN defaclnamespace = 0"
 		" THEN acldefault(CASE defaclobjtype WHEN 'S' THEN 's' ELSE defaclobjtype END, defaclrole)"
 		" ELSE NULL::aclitem[] END AS base"
@@ -72,7 +72,7 @@ static const struct kind_query QUERIES[] = {
 		" LEFT JOIN space n ON n.oid = d.defaclnamespace"
 		" WHERE had.privileges IS DISTINCT FROM made.privileges" },
 
-	{ "policy", .sql =
+	{ "policy", .if_any = NEW_IN("pg_policy"), .sql =
 		"SELECT quote_ident(p.polname) || ' on ' || r.name AS name, NOT p.polpermissive AS restrictive,"
 		" CASE p.polcmd WHEN 'r' THEN 'select' WHEN 'a' THEN 'insert' WHEN 'w' THEN 'update' WHEN 'd'"
 		" THEN 'delete'"
@@ -94,7 +94,7 @@ static const struct kind_query QUERIES[] = {
 		" AND i.identity !~ '^pg_temp'"
 		" AND NOT EXISTS (SELECT FROM outside o WHERE o.classid = d.classoid AND o.objid = d.objoid)" },
 
-	{ "security label", .sql =
+	{ "security label", .if_any = "pg_seclabel", .sql =
 		"SELECT i.type || ' ' || i.identity || ' by ' || quote_ident(l.provider) AS name, l.label"
 		" AS text"
 		" FROM pg_seclabel l, pg_identify_object(l.classoid, l.objoid, l.objsubid) i"

@@ -9,14 +9,14 @@
 /* Array types, multiranges and the row types of relations are made by the server with what they belong to.
  * Labels of an enum by their order alone: enumsortorder is 2.5 after ADD VALUE and 3 after a restore. */
 static const struct kind_query QUERIES[] = {
-	{ "enum", .sql =
+	{ "enum", .if_any = NEW_IN("pg_type") " AND typtype = 'e'", .sql =
 		"SELECT format_type(t.oid, NULL) AS name, pg_get_userbyid(t.typowner) AS owner,"
 		" (SELECT string_agg(quote_literal(e.enumlabel), ', ' ORDER BY e.enumsortorder) FROM pg_enum e"
 		" WHERE e.enumtypid = t.oid) AS labels"
 		" FROM pg_type t JOIN space n ON n.oid = t.typnamespace"
 		" WHERE t.typtype = 'e' AND" OURS("pg_type", "t.oid") },
 
-	{ "domain", .sql =
+	{ "domain", .if_any = NEW_IN("pg_type") " AND typtype = 'd'", .sql =
 		"SELECT format_type(t.oid, NULL) AS name, pg_get_userbyid(t.typowner) AS owner,"
 		" format_type(t.typbasetype, t.typtypmod) AS type, t.typnotnull AS \"not null\","
 		" coalesce(pg_get_expr(t.typdefaultbin, 0), t.typdefault) AS \"default:expression\","
@@ -25,7 +25,7 @@ static const struct kind_query QUERIES[] = {
 		" FROM pg_type t JOIN space n ON n.oid = t.typnamespace JOIN pg_type b ON b.oid = t.typbasetype"
 		" WHERE t.typtype = 'd' AND" OURS("pg_type", "t.oid") },
 
-	{ "composite type", .sql =
+	{ "composite type", .if_any = NEW_IN("pg_class") " AND relkind = 'c'", .sql =
 		"SELECT r.name, pg_get_userbyid(t.typowner) AS owner,"
 		" (SELECT string_agg(quote_ident(a.attname) || ' ' || format_type(a.atttypid, a.atttypmod)"
 		" || CASE WHEN a.attcollation <> b.typcollation THEN ' COLLATE '"
@@ -35,7 +35,7 @@ static const struct kind_query QUERIES[] = {
 		" FROM pg_type t JOIN relation r ON r.oid = t.typrelid"
 		" WHERE t.typtype = 'c' AND r.relkind = 'c' AND" OURS("pg_type", "t.oid") },
 
-	{ "range", .sql =
+	{ "range", .if_any = NEW_BY("pg_range", "rngtypid"), .sql =
 		"SELECT format_type(t.oid, NULL) AS name, pg_get_userbyid(t.typowner) AS owner,"
 		" format_type(g.rngsubtype, NULL) AS subtype, format_type(g.rngmultitypid, NULL) AS multirange,"
 		" " IDENTITY("pg_opclass", "g.rngsubopc") " AS \"operator class\","
@@ -62,7 +62,7 @@ static const struct kind_query QUERIES[] = {
 		" AND" OURS("pg_type", "t.oid") },
 
 	/* to_jsonb: names of columns moved between 14 and 17 (collicu..., coll...). */
-	{ "collation", .sql =
+	{ "collation", .if_any = NEW_IN("pg_collation"), .sql =
 		"SELECT " IDENTITY("pg_collation", "c.oid") " AS name, pg_get_userbyid(c.collowner) AS owner,"
 		" c.collprovider::text AS provider, c.collcollate AS collate, c.collctype AS ctype,"
 		" coalesce(to_jsonb(c) ->> 'colllocale', to_jsonb(c) ->> 'colliculocale') AS locale,"
@@ -70,14 +70,14 @@ static const struct kind_query QUERIES[] = {
 		" nullif(c.collencoding, -1) AS encoding"
 		" FROM pg_collation c JOIN space n ON n.oid = c.collnamespace WHERE" OURS("pg_collation", "c.oid") },
 
-	{ "conversion", .sql =
+	{ "conversion", .if_any = NEW_IN("pg_conversion"), .sql =
 		"SELECT " IDENTITY("pg_conversion", "c.oid") " AS name, pg_get_userbyid(c.conowner) AS owner,"
 		" pg_encoding_to_char(c.conforencoding) AS \"from\", pg_encoding_to_char(c.contoencoding)"
 		" AS \"to\","
 		" c.conproc::regproc::text AS function, c.condefault AS default"
 		" FROM pg_conversion c JOIN space n ON n.oid = c.connamespace WHERE" OURS("pg_conversion", "c.oid") },
 
-	{ "cast", .sql =
+	{ "cast", .if_any = NEW_IN("pg_cast"), .sql =
 		"SELECT " IDENTITY("pg_cast", "c.oid") " AS name, CASE WHEN c.castfunc <> 0"
 		" THEN c.castfunc::regprocedure::text END"
 		" AS function, CASE c.castmethod WHEN 'i' THEN 'inout' WHEN 'b' THEN 'binary' ELSE 'function'"
