@@ -15,7 +15,8 @@ static const char relations_sql[] =
 	"  WHERE c.relkind = 't' AND o.reltoastrelid = c.oid), pg_catalog.format('%I.%I', n.nspname, "
 	"c.relname)),"
 	" pg_catalog.pg_stat_get_tuples_inserted(c.oid), pg_catalog.pg_stat_get_tuples_updated(c.oid),"
-	" pg_catalog.pg_stat_get_tuples_deleted(c.oid), c.relpersistence = 't'"
+	" pg_catalog.pg_stat_get_tuples_deleted(c.oid), c.relpersistence = 't',"
+	" pg_catalog.pg_relation_filenode(c.oid)::int8"
 	" FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
 	" WHERE c.relkind IN ('r', 't', 'm') AND NOT c.relisshared ORDER BY c.oid";
 
@@ -37,6 +38,16 @@ static const char sequences_sql[] =
 	" FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
 	" JOIN pg_catalog.pg_sequence s ON s.seqrelid = c.oid"
 	" WHERE c.relkind = 'S' AND c.relpersistence <> 't' ORDER BY c.oid";
+
+const char counters_since_sql[] =
+	"SELECT pg_catalog.pg_postmaster_start_time() || '|' || coalesce(d.stats_reset::text, '') || '|' ||"
+	" (SELECT coalesce(w.stats_reset::text, '') FROM pg_catalog.pg_stat_bgwriter w)"
+	" FROM pg_catalog.pg_stat_database d WHERE d.datname = pg_catalog.current_database()";
+
+char *counters_since(const struct counters *c)
+{
+	return mem_fmt("%s|%s|%s", c->postmaster_start, c->stats_reset, c->collected_since);
+}
 
 static bool read_server(struct db *db, struct counters *c, struct err *err)
 {
@@ -73,6 +84,7 @@ static bool read_relations(struct db *db, struct counters *c, struct err *err)
 			.name = mem_strdup(rows_get(r, i, 1)),
 			.rows = { rows_int(r, i, 2), rows_int(r, i, 3), rows_int(r, i, 4) },
 			.is_temporary = rows_get(r, i, 5)[0] == 't',
+			.filenode = rows_int(r, i, 6),
 		};
 	return true;
 }
@@ -191,8 +203,9 @@ json_t *counters_to_json(const struct counters *c)
 
 	for (size_t i = 0; i < c->n_relations; i++) {
 		const struct relation_counts *r = &c->relations[i];
-		json_push(relations, json_pack("[I,s,o,b]", (json_int_t)r->oid, r->name,
-		                               tuples_to_json(&r->rows), (int)r->is_temporary));
+		json_push(relations, json_pack("[I,s,o,b,I]", (json_int_t)r->oid, r->name,
+		                               tuples_to_json(&r->rows), (int)r->is_temporary,
+		                               (json_int_t)r->filenode));
 	}
 	for (size_t i = 0; i < c->n_sequences; i++)
 		json_push(sequences,
@@ -235,6 +248,7 @@ static bool lists_from_json(const json_t *j, struct counters *c)
 		r->oid = json_integer_value(json_array_get(e, 0));
 		r->name = mem_strdup(name);
 		r->is_temporary = json_is_true(json_array_get(e, 3));
+		r->filenode = json_integer_value(json_array_get(e, 4));
 	}
 	c->n_sequences = json_array_size(sequences);
 	c->sequences = mem_new0((c->n_sequences + 1) * sizeof(*c->sequences));

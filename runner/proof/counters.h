@@ -33,6 +33,7 @@ struct relation_counts {
 	char *name; /* qualified, quoted where SQL needs it */
 	struct tuples rows;
 	bool is_temporary;
+	int64_t filenode; /* where its rows are stored; 0 in a share */
 };
 
 struct sequence_value {
@@ -60,6 +61,9 @@ struct counters {
 /* Forces this session's own counts out first.  Needs no open transaction. */
 MUST_CHECK bool counters_read(struct db *db, struct counters *out, struct err *err);
 void counters_clear(struct counters *c);
+/* What changes when counters begin at zero again, as one text, the caller's; and the SELECT of the same. */
+char *counters_since(const struct counters *c);
+extern const char counters_since_sql[];
 #define cleanup_counters __attribute__((cleanup(counters_clear)))
 
 /* For the journal, so that another process can go on counting. */
@@ -114,10 +118,13 @@ struct foreign_writes {
 	int64_t rows;      /* inserted, updated and deleted, all tables */
 	struct strv lines; /* "public.invoice: 3 inserted", "sequence public.s moved from 5,t to 9,t" */
 	char why[256];
+	bool vanished;     /* `lines` tell of tables that are gone */
 };
 
 void foreign_writes_count(const struct counters *before, const struct counters *now, const struct own_share *own,
                           struct foreign_writes *out);
+/* Not known, because of this; the first reason is kept. */
+void foreign_writes_doubt(struct foreign_writes *out, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* Nobody wrote, or all that was written is known to be ours. */
 bool foreign_writes_none(const struct foreign_writes *f);
 void foreign_writes_clear(struct foreign_writes *f);

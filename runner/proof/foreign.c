@@ -16,8 +16,7 @@ static struct tuples minus(struct tuples a, struct tuples b)
 	return (struct tuples){ a.inserted - b.inserted, a.updated - b.updated, a.deleted - b.deleted };
 }
 
-static void doubt(struct foreign_writes *out, const char *fmt, ...) PRINTF_LIKE(2, 3);
-static void doubt(struct foreign_writes *out, const char *fmt, ...)
+void foreign_writes_doubt(struct foreign_writes *out, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -35,31 +34,33 @@ static void check_same_counters(const struct counters *before, const struct coun
                                 struct foreign_writes *out)
 {
 	if (!before->system_identifier) {
-		doubt(out, "the counters from before the run are not known");
+		foreign_writes_doubt(out, "the counters from before the run are not known");
 		return;
 	}
 	if (now->server_version < 150000)
-		doubt(out, "before PostgreSQL 15 a session's counts cannot be forced out");
+		foreign_writes_doubt(out, "before PostgreSQL 15 a session's counts cannot be forced out");
 	if (strcmp(before->system_identifier, now->system_identifier) != 0)
-		doubt(out, "this is another cluster now");
+		foreign_writes_doubt(out, "this is another cluster now");
 	if (strcmp(before->timeline, now->timeline) != 0)
-		doubt(out, "the server's timeline changed from %s to %s", before->timeline, now->timeline);
+		foreign_writes_doubt(out, "the server's timeline changed from %s to %s", before->timeline,
+		                     now->timeline);
 	if (strcmp(before->postmaster_start, now->postmaster_start) != 0)
-		doubt(out, "the server was restarted at %s", now->postmaster_start);
+		foreign_writes_doubt(out, "the server was restarted at %s", now->postmaster_start);
 	if (strcmp(before->stats_reset, now->stats_reset) != 0)
-		doubt(out, "the counters were reset at %s", now->stats_reset);
+		foreign_writes_doubt(out, "the counters were reset at %s", now->stats_reset);
 	if (strcmp(before->collected_since, now->collected_since) != 0)
-		doubt(out, "the server lost its counters in a crash, or they were reset, at %s",
-		      now->collected_since);
+		foreign_writes_doubt(out,
+		                     "the server lost its counters in a crash, or they were reset, at %s",
+		                     now->collected_since);
 	if (!before->track_counts || !now->track_counts)
-		doubt(out, "track_counts is switched off for some role or database");
+		foreign_writes_doubt(out, "track_counts is switched off for some role or database");
 }
 
-/* ANALYZE and autovacuum write to the first two, and nobody else should; the third is the run's own diary. */
+/* ANALYZE and autovacuum write to the first two, and nobody else should; the others are the run's own diary. */
 static bool is_counted(const struct relation_counts *r)
 {
 	static const char *const left_out[] = { "pg_catalog.pg_statistic", "pg_catalog.pg_statistic_ext_data",
-		                                "ripcord.run" };
+		                                "ripcord.run", "ripcord.unit" };
 
 	for (size_t i = 0; i < sizeof(left_out) / sizeof(left_out[0]); i++) {
 		size_t len = strlen(left_out[i]);
@@ -97,7 +98,7 @@ static void count_relation(const struct relation_counts *was, const struct relat
 	if (!is_counted(is) || is_zero(others))
 		return;
 	if (others.inserted < 0 || others.updated < 0 || others.deleted < 0)
-		doubt(out, "the counters of %s say less than this run itself wrote", is->name);
+		foreign_writes_doubt(out, "the counters of %s say less than this run itself wrote", is->name);
 	say(out, is->name, others);
 }
 
@@ -128,7 +129,8 @@ static void count_vanished(const struct counters *before, const struct counters 
 		buf_fmt(&name, "%s%s", i ? ", " : "", vanished->v[i]);
 	buf_str(&name, vanished->n > 5 ? ", ...)" : ")");
 	if (others.inserted < 0 || others.updated < 0 || others.deleted < 0)
-		doubt(out, "the totals do not balance for %s", buf_text(&name));
+		foreign_writes_doubt(out, "the totals do not balance for %s", buf_text(&name));
+	out->vanished = true;
 	say(out, buf_text(&name), others);
 }
 
@@ -188,7 +190,9 @@ void foreign_writes_count(const struct counters *before, const struct counters *
 	if (!before->system_identifier)
 		return; /* all that is there would look new */
 	if (own->unknown)
-		doubt(out, "%s", own->why[0] ? own->why : "what this run itself wrote is not known any more");
+		foreign_writes_doubt(out, "%s",
+		                     own->why[0] ? own->why
+		                                 : "what this run itself wrote is not known any more");
 	count_relations(before, now, own, out);
 	for (size_t b = 0, n = 0; b < before->n_sequences && n < now->n_sequences;) {
 		if (before->sequences[b].oid == now->sequences[n].oid)
