@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "base/sql.h"
 #include "base/uuid.h"
+#include "migrations/locks.h"
 #include "migrations/parser.h"
 
 #include <stdio.h>
@@ -112,6 +113,23 @@ static bool send_part(struct unit *u, const struct step *step, struct buf *befor
 	return !copy || send_copy(u, step, part, err);
 }
 
+/* In a message of their own: an error of theirs stands at the marker's line. */
+static bool take_locks(struct unit *u, size_t i, struct err *err)
+{
+	const struct step *step = &u->steps[i];
+	const struct section *s = step_section(step);
+	cleanup_locks struct table_locks locks = { .n = 0 };
+	cleanup_buf struct buf sql = BUF_INIT(BUF_TEXT_MAX);
+
+	if (!locks_parse(s->locks, &locks, err))
+		return false;
+	locks_sql(&locks, &sql);
+	if (db_run(u->db, buf_text(&sql), err))
+		return true;
+	u->report->phase = step->direction == DIRECTION_UP ? "upgrade" : "downgrade";
+	return db_is_lost(u->db) ? false : err_at_revision(err, step->revision, s->line - 1);
+}
+
 static bool run_section(struct unit *u, size_t i, struct err *err)
 {
 	const struct script *script = &u->sections[i];
@@ -119,6 +137,9 @@ static bool run_section(struct unit *u, size_t i, struct err *err)
 
 	u->step_started_us = clock_wall_us();
 	begin_sql(&sql, u, i);
+	if (step_section(&u->steps[i])->locks &&
+	    (!send_part(u, &u->steps[i], &sql, NULL, err) || !take_locks(u, i, err)))
+		return false;
 	if (!script->n)
 		return send_part(u, &u->steps[i], &sql, NULL, err);
 	for (size_t k = 0; k < script->n; k++)
@@ -308,9 +329,21 @@ static bool run_with_retries(struct unit *u, struct err *err)
 		             !u->report->commit_unknown && !db_is_lost(u->db);
 		if (!again || !wait_to_retry(u, &u->steps[u->report->failed_step], started, &why)) {
 			*err = why;
+			if (again && cancel_requested()) {
+				err_wrap(err, "cancelled before the next attempt");
+				err_recode(err, ERR_CANCELLED);
+			}
 			return false;
 		}
 	}
+}
+
+static bool check_locks(const struct revision *rev, const struct section *s, struct err *err)
+{
+	if (!s->locks || s->transaction)
+		return true;
+	err_set(err, ERR_USAGE, "lock needs a transaction that holds it, and the section is transaction=off");
+	return err_at_revision(err, rev, s->line - 1);
 }
 
 static bool prepare_step(struct unit *u, size_t i, struct err *err)
@@ -318,7 +351,7 @@ static bool prepare_step(struct unit *u, size_t i, struct err *err)
 	const struct step *step = &u->steps[i];
 	const struct section *s = step_section(step);
 
-	if (!script_make(step->revision, s, &u->sections[i], err))
+	if (!script_make(step->revision, s, &u->sections[i], err) || !check_locks(step->revision, s, err))
 		return false;
 	if (s->transaction && !script_check_control(step->revision, &u->sections[i], err))
 		return false;
@@ -404,7 +437,7 @@ static bool check_section(const struct revision *rev, const struct section *s, s
 {
 	cleanup_script struct script script = { .parts = NULL };
 
-	if (!script_make(rev, s, &script, err))
+	if (!script_make(rev, s, &script, err) || !check_locks(rev, s, err))
 		return false;
 	if (s->transaction && !script_check_control(rev, &script, err))
 		return false;

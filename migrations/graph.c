@@ -54,6 +54,8 @@ void node_free(struct node *node)
 	free_text(node->rev.created);
 	free_text(node->rev.path);
 	free_text(node->rev.downgrade.irreversible);
+	free_text(node->rev.upgrade.locks);
+	free_text(node->rev.downgrade.locks);
 	free(node->text);
 	free(node);
 }

@@ -34,6 +34,8 @@ struct section {
 	int line;         /* 1-based line of the file where text begins */
 	bool transaction; /* false: transaction=off */
 	int64_t lock_timeout_ms, statement_timeout_ms; /* -1: the configuration's */
+	int64_t hold_ms;          /* ACCESS EXCLUSIVE at most this long; 0: as long as it takes, -1: the configuration's */
+	const char *locks;        /* taken first, as they are written: "orders SHARE, items"; or NULL */
 	const char *irreversible; /* the reason, or NULL */
 };
 

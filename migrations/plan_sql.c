@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "base/mem.h"
 #include "base/sql.h"
+#include "migrations/locks.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -53,6 +54,16 @@ static void add_timeout(struct buf *out, const char *name, int64_t ms)
 		buf_sql(out, "SET LOCAL %s = %lld;\n", name, (long long)ms);
 }
 
+/* What the reader has read without an error once is read without one again. */
+static void add_locks(struct buf *out, const struct section *s)
+{
+	cleanup_locks struct table_locks locks = { .n = 0 };
+	struct err none = ERR_INIT;
+
+	if (s->locks && locks_parse(s->locks, &locks, &none))
+		locks_sql(&locks, out);
+}
+
 static void add_title(struct buf *out, const struct step *step)
 {
 	const struct revision *rev = step->revision;
@@ -74,6 +85,7 @@ static void add_step(struct buf *out, const struct step *step, const char *table
 	if (s->transaction) {
 		add_timeout(out, "lock_timeout", s->lock_timeout_ms);
 		add_timeout(out, "statement_timeout", s->statement_timeout_ms);
+		add_locks(out, s);
 	}
 	add_section(out, s->text);
 	if (!s->transaction)

@@ -24,6 +24,14 @@ void ripcord_render_header(const struct revision *rev, struct buf *out)
 	render_list(out, "depends-on", &rev->depends_on);
 }
 
+static void render_quoted(struct buf *out, const char *option, const char *value)
+{
+	buf_fmt(out, " %s=\"", option);
+	for (const char *p = value; *p; p++)
+		buf_str(out, *p == '"' ? "\"\"" : (const char[]){ *p, '\0' });
+	buf_char(out, '"');
+}
+
 static void render_section(struct buf *out, const char *name, const struct section *s)
 {
 	if (!s->present)
@@ -37,8 +45,12 @@ static void render_section(struct buf *out, const char *name, const struct secti
 		buf_fmt(out, " lock_timeout=%" PRId64 "ms", s->lock_timeout_ms);
 	if (s->statement_timeout_ms >= 0)
 		buf_fmt(out, " statement_timeout=%" PRId64 "ms", s->statement_timeout_ms);
+	if (s->hold_ms >= 0)
+		buf_fmt(out, " hold=%" PRId64 "ms", s->hold_ms);
+	if (s->locks)
+		render_quoted(out, "lock", s->locks);
 	if (s->irreversible)
-		buf_fmt(out, " irreversible=\"%s\"", s->irreversible);
+		render_quoted(out, "irreversible", s->irreversible);
 	buf_char(out, '\n');
 	buf_str(out, s->text);
 }

@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "migrations/locks.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -173,6 +174,23 @@ static bool set_statement_timeout(struct reader *r, const char *value, struct er
 	return true;
 }
 
+static bool set_hold(struct reader *r, const char *value, struct err *err)
+{
+	if (!text_to_duration_ms(value, &r->section->hold_ms))
+		return bad(r, err, "hold is a duration such as 5s, or 0 for as long as it takes");
+	return true;
+}
+
+static bool set_locks(struct reader *r, const char *value, struct err *err)
+{
+	cleanup_locks struct table_locks parsed = { .n = 0 };
+
+	if (!locks_parse(value, &parsed, err))
+		return err_at(err, r->path, r->line);
+	r->section->locks = mem_strdup(value);
+	return true;
+}
+
 static bool set_irreversible(struct reader *r, const char *value, struct err *err)
 {
 	if (!*value)
@@ -189,6 +207,8 @@ static const struct section_option {
 	{ "transaction", ON_UPGRADE | ON_DOWNGRADE, set_transaction },
 	{ "lock_timeout", ON_UPGRADE | ON_VERIFY | ON_DOWNGRADE, set_lock_timeout },
 	{ "statement_timeout", ON_UPGRADE | ON_VERIFY | ON_DOWNGRADE, set_statement_timeout },
+	{ "hold", ON_UPGRADE | ON_DOWNGRADE, set_hold },
+	{ "lock", ON_UPGRADE | ON_DOWNGRADE, set_locks },
 	{ "irreversible", ON_DOWNGRADE, set_irreversible },
 };
 #define N_SECTION_OPTIONS (sizeof(section_options) / sizeof(section_options[0]))
@@ -222,12 +242,28 @@ static bool apply_option(struct reader *r, unsigned section, const char *name, c
 	return unknown_option(r, name, err);
 }
 
+/* A quoted value, in place; the quote doubled stands for itself.  NULL: it does not end. */
+static char *cut_quoted(char **p)
+{
+	char quote = **p, *value = *p + 1, *to = value, *from = value;
+
+	for (; *from && (*from != quote || from[1] == quote); from++) {
+		from += *from == quote;
+		*to++ = *from;
+	}
+	if (!*from)
+		return NULL;
+	*p = from + 1;
+	*to = '\0';
+	return value;
+}
+
 /* Cuts the value at *p, quoted or not, and moves *p behind it. */
 static bool cut_value(const struct reader *r, char **p, char **value, struct err *err)
 {
 	char *end;
 
-	if (**p != '"') {
+	if (**p != '"' && **p != '\'') {
 		*value = *p;
 		end = *p + strcspn(*p, " \t");
 		if (memchr(*value, '"', (size_t)(end - *value)))
@@ -236,15 +272,10 @@ static bool cut_value(const struct reader *r, char **p, char **value, struct err
 		*end = '\0';
 		return true;
 	}
-	*value = *p + 1;
-	end = strchr(*value, '"');
-	if (!end)
+	*value = cut_quoted(p);
+	if (!*value)
 		return bad(r, err, "unterminated quote in a section's options");
-	if (end[1] && !isblank((unsigned char)end[1]))
-		return bad(r, err, "a blank is missing behind a quoted value");
-	*p = end + 1;
-	*end = '\0';
-	return true;
+	return !**p || isblank((unsigned char)**p) || bad(r, err, "a blank is missing behind a quoted value");
 }
 
 static bool read_options(struct reader *r, unsigned section, char *p, struct err *err)
@@ -428,9 +459,11 @@ static bool check_utf8(const char *text, size_t len, const char *path, struct er
 
 static void init_section(struct section *s)
 {
-	*s = (struct section){
-		.text = "", .transaction = true, .lock_timeout_ms = -1, .statement_timeout_ms = -1
-	};
+	*s = (struct section){ .text = "",
+		               .transaction = true,
+		               .lock_timeout_ms = -1,
+		               .statement_timeout_ms = -1,
+		               .hold_ms = -1 };
 }
 
 bool ripcord_parse(char *text, size_t len, const char *path, struct node **out, struct err *err)

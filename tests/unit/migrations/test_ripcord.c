@@ -118,6 +118,10 @@ static void a_wrong_file_is_named_with_its_line(void **state)
 		{ "-- revision: a\n-- ripcord:upgrade\n-- ripcord:downgrade irreversible=\"\"\n",
 		  "wants its reason", 3 },
 		{ "-- revision: a\n-- ripcord:upgrade\nSELECT '\xff';\n", "not valid UTF-8", 3 },
+		{ "-- revision: a\n-- ripcord:upgrade hold=long\n", "hold is a duration", 2 },
+		{ "-- revision: a\n-- ripcord:upgrade lock=\"t EXCLUSIV\"\n", "no lock mode", 2 },
+		{ "-- revision: a\n-- ripcord:upgrade lock=\"t\"SHARE\n", "a blank is missing", 2 },
+		{ "-- revision: a\n-- ripcord:upgrade lock='t, \"T\", T'\n", "twice", 2 },
 	};
 
 	for (size_t i = 0; i < COUNT(cases); i++) {
