@@ -72,6 +72,14 @@ bool strv_has(const struct strv *s, const char *text)
 	return find(s, text, &at);
 }
 
+bool strv_same(const struct strv *a, const struct strv *b)
+{
+	for (size_t i = 0; i < a->n; i++)
+		if (!strv_has(b, a->v[i]))
+			return false;
+	return a->n == b->n;
+}
+
 bool strv_remove(struct strv *s, const char *text)
 {
 	size_t at;

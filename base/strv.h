@@ -21,6 +21,7 @@ void strv_fmt(struct strv *s, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void strv_add_all(struct strv *s, const struct strv *from);
 void strv_split(struct strv *s, const char *list); /* at commas and white space; empty items vanish */
 bool strv_has(const struct strv *s, const char *text);
+bool strv_same(const struct strv *a, const struct strv *b); /* as sets; each has an item once */
 bool strv_remove(struct strv *s, const char *text); /* false when it was not there */
 void strv_sort(struct strv *s);                     /* by bytes */
 char *strv_join(const struct strv *s, const char *between);

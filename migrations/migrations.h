@@ -105,6 +105,8 @@ MUST_CHECK bool plan_make(const struct graph *g, const struct strv *current, con
 /* The way back from `to` to `from` of a plan that ran up to its step `done` (exclusive); ERR_REFUSED where a
  * downgrade is missing or irreversible. */
 MUST_CHECK bool plan_reverse(const struct plan *p, size_t done, struct plan **out, struct err *err);
+/* After how many of the plan's steps the heads are these; false: after none. */
+bool plan_position(const struct plan *p, const struct strv *heads, size_t *done);
 void plan_free(struct plan *p);
 static inline void cleanup_plan_(struct plan **p) { plan_free(*p); }
 #define cleanup_plan __attribute__((cleanup(cleanup_plan_)))

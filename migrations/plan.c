@@ -241,6 +241,17 @@ bool plan_reverse(const struct plan *p, size_t done, struct plan **out, struct e
 	return true;
 }
 
+bool plan_position(const struct plan *p, const struct strv *heads, size_t *done)
+{
+	for (size_t i = 0; i <= p->n; i++) {
+		if (!strv_same(heads, i == 0 ? &p->from : &p->steps[i - 1].heads_after))
+			continue;
+		*done = i;
+		return true;
+	}
+	return false;
+}
+
 void plan_free(struct plan *p)
 {
 	if (!p)

@@ -335,6 +335,22 @@ static const struct guard_step guard_steps[] = {
 
 enum { FIRST_STEP_OF_PLAN_ONLY = 2, N_STEPS = sizeof(guard_steps) / sizeof(guard_steps[0]) };
 
+/* "There is nothing to do" is no answer while a run that led here is unfinished, or goes on. */
+static bool stays_done(struct run *run, bool *done, struct err *err)
+{
+	cleanup_free char *unfinished = NULL;
+
+	*done = true;
+	if (run->lock || run->request->plan_only)
+		return true;
+	if (!find_unfinished(run, &unfinished, err))
+		return false;
+	if (run->lock && (!ledger_read(run->ledger, run->db, err) || !read_plan(run, err)))
+		return false;
+	*done = nothing_to_do(run);
+	return true;
+}
+
 static bool walk(struct run *run, const struct guard_step **failed, struct err *err)
 {
 	for (size_t i = 0; i < N_STEPS; i++) {
@@ -354,7 +370,10 @@ static bool walk(struct run *run, const struct guard_step **failed, struct err *
 		    !run_journal(run, step->name, "done",
 		                 json_pack("{s:I}", "ms", (json_int_t)(clock_ms() - began)), err))
 			return false;
-		if (nothing_to_do(run))
+		bool done = false;
+		if (nothing_to_do(run) && !stays_done(run, &done, err))
+			return false;
+		if (done)
 			return true;
 	}
 	return true;

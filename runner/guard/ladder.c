@@ -236,9 +236,12 @@ static enum climb climb_rollback(struct run *run, struct err *why)
 {
 	if (is_command(run))
 		return climb_nothing_left(run, why);
+	/* A COMMIT may have been missed: its row in the ledger cannot be. */
+	if (!reopen(run, why) || !run_ask_position(run, why))
+		return CLIMB_STUCK;
 	if (run->done > 0 || run->left_partial)
 		return CLIMB_NEXT;
-	if (!reopen(run, why) || !put_sequences_back(run, why))
+	if (!put_sequences_back(run, why))
 		return CLIMB_STUCK;
 	return !run->before.schema || before_is_now(run, why) ? CLIMB_BACK : CLIMB_STUCK;
 }

@@ -14,12 +14,7 @@
 
 static bool is_at(const struct ledger *l, const struct strv *heads)
 {
-	const struct strv *now = ledger_heads(l);
-
-	for (size_t i = 0; i < now->n; i++)
-		if (!strv_has(heads, now->v[i]))
-			return false;
-	return now->n == heads->n;
+	return strv_same(ledger_heads(l), heads);
 }
 
 bool recover_was_swapped(struct run *run, bool *swapped, struct err *err)
@@ -35,25 +30,34 @@ bool recover_was_swapped(struct run *run, bool *swapped, struct err *err)
 	return true;
 }
 
-/* Steps of the plan from the old heads to the new ones that the ledger says are committed. */
-static bool count_done(struct run *run, struct err *err)
+/* False also when the revisions are others now, and the word leads elsewhere. */
+static bool plan_to(struct run *run, const char *target, struct err *err)
 {
 	bool down = run->request->verb == GUARD_DOWNGRADE;
+
+	plan_free(run->plan);
+	run->plan = NULL;
+	return plan_make(run->graph, &run->report->from, target, down ? DIRECTION_DOWN : DIRECTION_UP,
+	                 &run->plan, err) &&
+	       (strv_same(&run->plan->to, &run->report->to) ||
+	        err_set(err, ERR_REFUSED,
+	                "the revisions' files are not those of the run: \"%s\" leads elsewhere now", target));
+}
+
+/* The plan as it was, from the old heads to the new ones; how far it came is the ledger's to say. */
+static bool make_plan(struct run *run, struct err *err)
+{
 	const struct strv *to = &run->report->to;
-	const char *target = to->n == 1 ? to->v[0] : down ? "base" : "heads";
-	cleanup_strv struct strv applied = STRV_INIT;
+	struct err first = ERR_INIT;
 
 	if (run->request->verb == GUARD_COMMAND)
 		return true;
-
-	if (!plan_make(run->graph, &run->report->from, target, down ? DIRECTION_DOWN : DIRECTION_UP,
-	               &run->plan, err))
-		return false;
-	graph_applied(run->graph, ledger_heads(run->ledger), &applied);
-	while (run->done < run->plan->n &&
-	       strv_has(&applied, run->plan->steps[run->done].revision->id) != down)
-		run->done++;
-	return true;
+	/* "head" may name a newer revision by now: then the one that it was. */
+	if (plan_to(run, run->request->target, &first) || (to->n == 1 && plan_to(run, to->v[0], err)))
+		return run_ask_position(run, err);
+	if (to->n != 1)
+		*err = first;
+	return false;
 }
 
 /* ------------------------------------------------------------------ ways */
@@ -124,7 +128,7 @@ static void recover_auto(struct run *run, bool changed)
 		run->report->failure = why;
 	} else
 		err_set(&why, ERR_DB, "the run was ended before it was done");
-	if (!count_done(run, &why)) {
+	if (!make_plan(run, &why)) {
 		run_stuck(run, why.msg);
 		return;
 	}
@@ -139,7 +143,7 @@ void recover_go(struct run *run, enum recover_way way, bool changed)
 	case RECOVER_AUTO: recover_auto(run, changed); return;
 	case RECOVER_FORWARD: keep(run, outcome_kept(run)); return;
 	case RECOVER_DOWN:
-		if (!count_done(run, &why))
+		if (!make_plan(run, &why))
 			run_stuck(run, why.msg);
 		else
 			run_rungs(run, &none, RUNG_ROLLBACK, RUNG_DOWNGRADE);

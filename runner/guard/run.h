@@ -124,6 +124,8 @@ MUST_CHECK bool run_verify_backup(struct run *run, struct err *err);
 
 /* upgrade_step.c */
 MUST_CHECK bool run_steps(struct run *run, const struct plan *plan, size_t *done, struct err *err);
+/* How many of the plan's steps are committed, as the ledger says it. */
+MUST_CHECK bool run_ask_position(struct run *run, struct err *err);
 
 /* command_step.c: `guard -- COMMAND` and its --down */
 MUST_CHECK bool run_command(struct run *run, struct err *err);

@@ -225,10 +225,10 @@ static void journal_failure(struct run *run, const struct step *steps, size_t n,
 		log_warn("%s", ignored.msg);
 }
 
-static bool run_unit(struct run *run, const struct step *steps, size_t n, struct err *err)
+/* *committed also when something fails after the COMMIT. */
+static bool run_unit(struct run *run, const struct step *steps, size_t n, bool *committed, struct err *err)
 {
 	struct exec_report report = { .phase = NULL };
-	bool committed = false;
 	char duration[TEXT_SHORT];
 
 	if (!revision_hooks(run, HOOK_BEFORE_REVISION, steps, err))
@@ -238,7 +238,7 @@ static bool run_unit(struct run *run, const struct step *steps, size_t n, struct
 	bool ok = exec_one_unit(run, steps, n, &report, err);
 	if (!ok && report.commit_unknown) {
 		struct err asking = ERR_INIT;
-		if (ask_ledger(run, &steps[n - 1], &committed, &asking) && committed) {
+		if (ask_ledger(run, &steps[n - 1], committed, &asking) && *committed) {
 			*err = (struct err)ERR_INIT;
 			ok = true;
 		}
@@ -250,6 +250,7 @@ static bool run_unit(struct run *run, const struct step *steps, size_t n, struct
 		journal_failure(run, steps, n, &report);
 		return false;
 	}
+	*committed = true;
 	log_info("%s %s in %s  %s", direction_name(steps[0].direction), steps[n - 1].revision->id,
 	         text_duration(report.elapsed_ms, duration), steps[n - 1].revision->message);
 	json_t *data = unit_data(steps, n, run);
@@ -267,11 +268,21 @@ bool run_steps(struct run *run, const struct plan *plan, size_t *done, struct er
 	while (*done < plan->n) {
 		size_t n = unit_length(run, plan, *done);
 
-		if (!run_unit(run, &plan->steps[*done], n, err))
+		bool committed = false;
+		bool ok = run_unit(run, &plan->steps[*done], n, &committed, err);
+		*done += committed ? n : 0;
+		if (!ok)
 			return false;
-		*done += n;
 		if (!revision_hooks(run, HOOK_AFTER_REVISION, &plan->steps[*done - 1], err))
 			return false;
 	}
 	return true;
+}
+
+bool run_ask_position(struct run *run, struct err *err)
+{
+	if (!ledger_read(run->ledger, run->db, err))
+		return false;
+	return plan_position(run->plan, ledger_heads(run->ledger), &run->done) ||
+	       err_set(err, ERR_REFUSED, "the database stands at a revision that this run never led to");
 }

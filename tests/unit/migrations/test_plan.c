@@ -192,6 +192,29 @@ static void a_script_holds_the_version_table_s_statements(void **state)
 	assert_non_null(strstr(back, "-- downgrade aaaa1 -> base\n\nBEGIN;\nSELECT 2;\nDELETE FROM v "));
 }
 
+static void heads_tell_how_far_a_plan_came(void **state)
+{
+	(void)state;
+	struct err err = ERR_INIT;
+	cleanup_graph struct graph *g = graph_of(merged, COUNT(merged), &err);
+	cleanup_plan struct plan *up = NULL;
+	cleanup_strv struct strv none = STRV_INIT, left = STRV_INIT, right = STRV_INIT, both = STRV_INIT;
+	size_t done = 99;
+
+	strv_split(&left, "bbbb1");
+	strv_split(&right, "cccc1");
+	strv_split(&both, "cccc1 bbbb1");
+	assert_true(plan_make(g, &none, "dddd1", DIRECTION_UP, &up, &err));
+	assert_true(plan_position(up, &none, &done));
+	assert_int_equal(done, 0);
+	assert_true(plan_position(up, &up->to, &done));
+	assert_int_equal(done, up->n);
+	assert_true(plan_position(up, &both, &done));
+	assert_int_equal(done, 3);
+	/* Of two branches one goes first, and the other is never alone. */
+	assert_true(plan_position(up, &left, &done) != plan_position(up, &right, &done));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -199,6 +222,7 @@ int main(void)
 		cmocka_unit_test(dependencies_come_along),
 		cmocka_unit_test(every_step_without_a_way_down_is_named),
 		cmocka_unit_test(a_plan_turns_round),
+		cmocka_unit_test(heads_tell_how_far_a_plan_came),
 		cmocka_unit_test(a_script_holds_the_version_table_s_statements),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
