@@ -64,7 +64,7 @@ struct config {
 	bool on_failure_downgrade, on_failure_restore;
 	enum writes_mode writes;
 	bool fence_hooks_inside, fence_on_stuck_closed;
-	int64_t lock_timeout_ms, lock_budget_ms, statement_timeout_ms, accept_after_ms;
+	int64_t lock_timeout_ms, lock_budget_ms, lock_hold_ms, statement_timeout_ms, accept_after_ms;
 	/* [policy] */
 	const char *preset;
 	/* [hook ...] */

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "runner/guard/lock_watch.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -35,7 +36,7 @@ static bool share_aborted(void *ctx, const struct rows *rows, struct err *err)
 
 static void say_waiting(void *ctx, const struct step *step, int attempt, const struct err *why)
 {
-	(void)ctx;
+	lock_watch_again(ctx);
 	log_info("revision %s: attempt %d: %s", step->revision->id, attempt, why->msg);
 }
 
@@ -112,6 +113,51 @@ static bool journal_unit(struct run *run, const struct step *step, const char *e
 	                                     : run_journal(run, name, event, data, err);
 }
 
+/* The way asked for; the way back is not cut off for the locks that it holds. */
+static bool is_way_back(const struct run *run, const struct step *step)
+{
+	return step->direction == DIRECTION_DOWN && run->request->verb != GUARD_DOWNGRADE;
+}
+
+/* The strictest of the unit's limits.  Behind the run's own fence nobody is there who could wait. */
+static int64_t hold_limit(const struct run *run, const struct step *steps, size_t n)
+{
+	int64_t least = 0;
+
+	if (run->fence.oid != 0 || is_way_back(run, steps))
+		return 0;
+	for (size_t i = 0; i < n; i++) {
+		const struct section *s = section_of(&steps[i]);
+		int64_t hold = s->hold_ms >= 0 ? s->hold_ms : run->config->lock_hold_ms;
+		if (hold > 0 && (least == 0 || hold < least))
+			least = hold;
+	}
+	return least;
+}
+
+static bool is_lock_failure(const struct err *err)
+{
+	return strcmp(err->sqlstate, "55P03") == 0 || strcmp(err->sqlstate, "40P01") == 0;
+}
+
+static bool exec_watched(struct run *run, const struct step *steps, size_t n, struct exec_settings *settings,
+                         struct exec_report *report, struct err *err)
+{
+	cleanup_free char *what = mem_fmt("revision %s", steps[0].revision->id);
+	struct lock_watch watch;
+
+	lock_watch_start(&watch, run, what, hold_limit(run, steps, n));
+	settings->waiting = say_waiting;
+	settings->ctx = &watch;
+	bool ok = exec_unit(run->db, run->ledger, steps, n, settings, report, err);
+	if (!ok && watch.blocked && is_lock_failure(err)) {
+		err_wrap(err, "%s in all of %d attempts", watch.blocked, report->attempts);
+		err_hint(err, "end what is in the way, or raise lock_budget and try again");
+	}
+	lock_watch_stop(&watch);
+	return ok;
+}
+
 static bool exec_one_unit(struct run *run, const struct step *steps, size_t n, struct exec_report *report,
                           struct err *err)
 {
@@ -129,10 +175,8 @@ static bool exec_one_unit(struct run *run, const struct step *steps, size_t n, s
 
 	settings.probe = &probe;
 	settings.watch = &watch;
-	settings.waiting = say_waiting;
-	settings.ctx = run;
 	run->answered = false;
-	bool ok = exec_unit(run->db, run->ledger, steps, n, &settings, report, err);
+	bool ok = exec_watched(run, steps, n, &settings, report, err);
 	if (!run->answered || report->commit_unknown)
 		run->own.unknown = run->own.unknown || section_of(steps)->transaction;
 	return ok;
@@ -201,9 +245,7 @@ static bool ask_ledger(struct run *run, const struct step *last, bool *committed
 /* They are asked on the way that was asked for; the way back does not hang on them. */
 static bool revision_hooks(struct run *run, enum hook_phase phase, const struct step *step, struct err *err)
 {
-	bool is_back = step->direction == DIRECTION_DOWN && run->request->verb != GUARD_DOWNGRADE;
-
-	if (is_back || run_hooks(run, phase, step->revision, err))
+	if (is_way_back(run, step) || run_hooks(run, phase, step->revision, err))
 		return true;
 	run->report->failure_phase = "hook";
 	free(run->report->failure_revision);

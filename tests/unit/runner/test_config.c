@@ -117,6 +117,7 @@ static void defaults_are_the_contracts(void **state)
 	assert_false(c->fence_hooks_inside || c->fence_on_stuck_closed);
 	assert_int_equal(c->lock_timeout_ms, 2000);
 	assert_int_equal(c->lock_budget_ms, 300000);
+	assert_int_equal(c->lock_hold_ms, 10000);
 	assert_int_equal(c->statement_timeout_ms, 0);
 	assert_int_equal(c->accept_after_ms, INT64_C(7) * 86400000);
 	assert_string_equal(c->preset, "production");
