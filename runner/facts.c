@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/task.h"
 #include "base/text.h"
 #include "migrations/migrations.h"
 #include "runner/facts_sql.h"
@@ -215,22 +216,40 @@ static void look_at_config(const struct config *c, struct facts *out)
 	out->ladder_restores = c->on_failure_restore;
 }
 
-static void find_tools(const struct config *c, struct facts *out)
-{
-	cleanup_free char *folder = NULL;
-	struct err ignored = ERR_INIT;
+/* Asking three programs for their version takes as long as asking the server everything. */
+struct search {
+	int major;
+	const char *configured;
+	char *folder;
+};
 
-	if (dump_tools_find(out->server_version / 10000, c->pg_bindir, &folder, &ignored))
-		out->pg_dump_dir = facts_keep(out, folder);
+static bool find_tools(void *ctx, struct err *err)
+{
+	struct search *s = ctx;
+
+	return dump_tools_find(s->major, s->configured, &s->folder, err);
+}
+
+static bool ask_server(const struct config *c, struct db *db, struct facts *out, struct err *err)
+{
+	return ask(db, out, err) && count_heads(c, db, out, err) && find_server_free(c, db, out, err);
 }
 
 bool facts_gather(const struct config *c, struct db *db, const struct stores *stores, struct facts *out,
                   struct err *err)
 {
+	struct search search = { .major = db_server_version(db) / 10000, .configured = c->pg_bindir };
+	struct err not_found = ERR_INIT; /* a gate says so */
+	struct task tools;
+
 	out->server_version = db_server_version(db);
 	out->role = out->database = "";
 	look_at_config(c, out);
 	look_at_stores(stores, out);
-	find_tools(c, out);
-	return ask(db, out, err) && count_heads(c, db, out, err) && find_server_free(c, db, out, err);
+	task_start(&tools, find_tools, &search);
+	bool ok = ask_server(c, db, out, err);
+	if (task_join(&tools, &not_found))
+		out->pg_dump_dir = facts_keep(out, search.folder);
+	free(search.folder);
+	return ok;
 }

@@ -60,6 +60,7 @@ static const struct kind_list *const DATABASE_KINDS[] = {
 	&KINDS_FOREIGN,     &KINDS_DATABASE,
 	&KINDS_UNMODELLED,  NULL,
 };
+static const struct kind_list *const UNMODELLED_KINDS[] = { &KINDS_UNMODELLED, NULL };
 static const struct kind_list *const CLUSTER_KINDS[] = { &KINDS_ROLES, NULL };
 
 /* The queries of one reading that suit the server, and their results. */
@@ -278,6 +279,12 @@ static bool read_all(struct db *db, const struct kind_list *const *lists, const 
 bool schema_read(struct db *db, const struct schema_options *options, struct schema **out, struct err *err)
 {
 	return read_all(db, DATABASE_KINDS, options ? options->version_table : NULL, out, err);
+}
+
+bool schema_read_unmodelled(struct db *db, const struct schema_options *options, struct schema **out,
+                            struct err *err)
+{
+	return read_all(db, UNMODELLED_KINDS, options ? options->version_table : NULL, out, err);
 }
 
 bool schema_read_roles(struct db *db, struct schema **out, struct err *err)

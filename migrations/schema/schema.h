@@ -56,6 +56,9 @@ struct schema_options {
  * snapshot that was set), else one REPEATABLE READ READ ONLY transaction of its own; settings that
  * change deparsed text are set locally and put back. */
 MUST_CHECK bool schema_read(struct db *db, const struct schema_options *options, struct schema **out, struct err *err);
+/* Of the same reading only the facts of kind "unmodelled". */
+MUST_CHECK bool schema_read_unmodelled(struct db *db, const struct schema_options *options, struct schema **out,
+                                       struct err *err);
 /* Roles, attributes, memberships, role settings, parameter grants: the cluster's, apart (proof.md section 2).
  * Settings that belong to a database stay out of it (they are facts of the database). */
 MUST_CHECK bool schema_read_roles(struct db *db, struct schema **out, struct err *err);

@@ -82,34 +82,39 @@ static bool find_unmodelled(struct run *run, struct err *err)
 	struct schema_options options = { .version_table = ledger_table(run->ledger) };
 	cleanup_schema struct schema *schema = NULL;
 
-	if (!schema_read(run->db, &options, &schema, err))
+	if (!schema_read_unmodelled(run->db, &options, &schema, err))
 		return false;
 	for (size_t i = 0; i < schema_count(schema); i++)
-		if (strcmp(schema_fact(schema, i)->kind, "unmodelled") == 0)
-			strv_add(&run->facts.unmodelled, schema_fact(schema, i)->name);
+		strv_add(&run->facts.unmodelled, schema_fact(schema, i)->name);
 	return true;
 }
 
-/*
- * How likely an automatic restore is: rows that others write in a second.  A plan that is only looked at takes a
- * second to see; a run does not wait for what can only make it more careful, and counts for itself later.
- * Meanwhile the schema is looked through.
- */
-static bool watch_others(struct run *run, struct err *err)
+static bool read_totals(struct run *run, int64_t *rows, struct err *err)
 {
-	static const char sql[] =
-		"SELECT tup_inserted + tup_updated + tup_deleted FROM pg_catalog.pg_stat_database"
-		" WHERE datname = pg_catalog.current_database()";
-	enum { LOOK_MS = 1000, GLANCE_MS = 100 };
-	const int64_t wait = run->request->plan_only ? LOOK_MS : GLANCE_MS, began = clock_ms();
+	return db_int(run->db,
+	              "SELECT tup_inserted + tup_updated + tup_deleted FROM pg_catalog.pg_stat_database"
+	              " WHERE datname = pg_catalog.current_database()",
+	              DB_NO_ARGS, rows, err);
+}
+
+/*
+ * Gathers the facts, and how likely an automatic restore is: rows that others write in a second, seen while all
+ * else is looked at.  A plan that is only looked at takes a second to see; a run does not wait for what can only
+ * make it more careful, and counts for itself later.
+ */
+static bool gather(struct run *run, struct err *err)
+{
+	enum { LOOK_MS = 1000 };
+	const int64_t wait = run->request->plan_only ? LOOK_MS : 1, began = clock_ms();
 	int64_t first, second, took;
 
-	if (!db_int(run->db, sql, DB_NO_ARGS, &first, err) || !find_unmodelled(run, err))
+	if (!read_totals(run, &first, err) ||
+	    !facts_gather(run->config, run->db, &run->stores, &run->facts, err) || !find_unmodelled(run, err))
 		return false;
 	took = clock_ms() - began;
 	if (took < wait)
 		clock_sleep_ms(wait - took);
-	if (!db_int(run->db, sql, DB_NO_ARGS, &second, err))
+	if (!read_totals(run, &second, err))
 		return false;
 	took = took < wait ? wait : took;
 	run->facts.foreign_writes_per_s = (struct fact_int){ FACT_KNOWN, (second - first) * 1000 / took };
@@ -158,8 +163,7 @@ static bool step_gates(struct run *run, struct err *err)
 
 	if (!preset_load(run->config->preset, &run->preset, err) || !run_open_stores(run, err))
 		return false;
-	if (!facts_gather(run->config, run->db, &run->stores, &run->facts, err) || !watch_others(run, err) ||
-	    !find_unfinished(run, &unfinished, err))
+	if (!gather(run, err) || !find_unfinished(run, &unfinished, err))
 		return false;
 	facts_of_plan(run);
 	run->facts.unfinished_run = unfinished;

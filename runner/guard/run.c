@@ -98,8 +98,11 @@ bool run_open_stores(struct run *run, struct err *err)
 	       stores_open(run->config->store_configs, run->config->n_store_configs, &run->stores, err);
 }
 
+/* The gates have looked for them already; only a run without gates looks here. */
 bool run_find_tools(struct run *run, struct err *err)
 {
+	if (!run->bin_dir && run->facts.pg_dump_dir)
+		run->bin_dir = mem_strdup(run->facts.pg_dump_dir);
 	return run->bin_dir || dump_tools_find(db_server_version(run->db) / 10000, run->config->pg_bindir,
 	                                       &run->bin_dir, err);
 }
