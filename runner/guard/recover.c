@@ -113,6 +113,7 @@ static void read_verb(const json_t *begin, struct guard_request *request)
 	request->verb = strcmp(verb, "downgrade") == 0 ? GUARD_DOWNGRADE
 	                : strcmp(verb, "guard") == 0   ? GUARD_COMMAND
 	                                               : GUARD_UPGRADE;
+	request->target = text_of(begin, "target");
 }
 
 /* The run's row of ripcord.run gets this process's token: a downgrade asks for it, and whoever held it may not go on. */
