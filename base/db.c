@@ -33,6 +33,7 @@ struct db {
 	bool lost;
 	char tag[64];
 	int error_position;
+	size_t error_statement; /* of the last pipeline */
 	int64_t deadline_ms;
 	int64_t backend_start_us;
 	void (*notice)(void *ctx, const char *severity, const char *text);
@@ -510,8 +511,10 @@ static bool pipeline_results(struct db *db, size_t n, struct rows **rows, struct
 			rows[i] = rows_new(res);
 			continue;
 		}
-		if (status == PGRES_FATAL_ERROR)
+		if (status == PGRES_FATAL_ERROR) {
 			ok = fail_result(db, res, err);
+			db->error_statement = i;
+		}
 		PQclear(res);
 		if (status == PGRES_PIPELINE_SYNC)
 			return ok;
@@ -683,6 +686,7 @@ int db_server_version(const struct db *db) { return PQserverVersion(db->conn); }
 bool db_is_lost(const struct db *db) { return db->lost; }
 const char *db_tag(const struct db *db) { return db->tag; }
 int db_error_position(const struct db *db) { return db->error_position; }
+size_t db_error_statement(const struct db *db) { return db->error_statement; }
 void db_set_deadline(struct db *db, int64_t deadline_ms) { db->deadline_ms = deadline_ms; }
 
 char db_tx_status(const struct db *db)

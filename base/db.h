@@ -65,6 +65,7 @@ MUST_CHECK bool db_int(struct db *db, const char *sql, const char *const *args, 
 /* Single statements without parameters, sent in libpq's pipeline mode: one round trip for all.
  * rows[i] (an array of n, filled with NULL first) belong to the caller; the first error stops the rest. */
 MUST_CHECK bool db_pipeline(struct db *db, const char *const *sql, size_t n, struct rows **rows, struct err *err);
+size_t db_error_statement(const struct db *db); /* from 0: which of the last pipeline's statements the server refused */
 
 /* COPY ... TO STDOUT, handed on as it comes; COPY ... FROM STDIN, from memory. */
 typedef bool db_on_data(void *ctx, const char *data, size_t len, struct err *err);

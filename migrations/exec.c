@@ -6,6 +6,7 @@
 #include "base/sql.h"
 #include "base/uuid.h"
 #include "migrations/locks.h"
+#include "migrations/off.h"
 #include "migrations/parser.h"
 
 #include <stdio.h>
@@ -191,6 +192,8 @@ bool finish_step(struct unit *u, size_t i, bool begin, struct err *err)
 
 	buf_str(&sql, begin ? "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;\n" : "");
 	buf_str(&sql, reset_sql);
+	if (begin && probe && probe->at_begin)
+		buf_fmt(&sql, "%s;\n", probe->at_begin);
 	settings_sql(&sql, u, step, &step->revision->verify, true);
 	role_sql(&sql, u);
 	buf_str(&sql, "SET CONSTRAINTS ALL IMMEDIATE;\n");
@@ -240,7 +243,7 @@ static bool tell_aborted(void *ctx, size_t index, const char *tag, const struct 
 }
 
 /* Aborted work is in the server's counters too (proof.md, section 1), and only its own transaction can tell. */
-static void ask_aborted(struct unit *u)
+void ask_aborted(struct unit *u)
 {
 	const struct probe *probe = u->settings->probe;
 	cleanup_buf struct buf sql = BUF_INIT(BUF_TEXT_MAX);
@@ -353,12 +356,12 @@ static bool prepare_step(struct unit *u, size_t i, struct err *err)
 
 	if (!script_make(step->revision, s, &u->sections[i], err) || !check_locks(step->revision, s, err))
 		return false;
-	if (s->transaction && !script_check_control(step->revision, &u->sections[i], err))
+	if (!script_check_control(step->revision, &u->sections[i], s->transaction, err))
 		return false;
 	if (step->direction == DIRECTION_DOWN)
 		return true;
 	if (!script_make(step->revision, &step->revision->verify, &u->verifies[i], err) ||
-	    !script_check_control(step->revision, &u->verifies[i], err))
+	    !script_check_control(step->revision, &u->verifies[i], true, err))
 		return false;
 	if (u->verifies[i].n > 1 || (u->verifies[i].n && u->verifies[i].parts[0].data)) {
 		err_set(err, ERR_USAGE, "a verify only reads: it has no COPY data and no psql commands");
@@ -375,10 +378,9 @@ static bool prepare(struct unit *u, struct err *err)
 		u->report->failed_step = i;
 		if (!prepare_step(u, i, err))
 			return false;
-		if (u->n > 1 && !step_section(&u->steps[i])->transaction) {
+		if (u->n > 1 && !step_is_transactional(&u->steps[i])) {
 			err_set(err, ERR_USAGE,
-			        "revision %s is transaction=off and cannot run in one transaction with "
-			        "others",
+			        "revision %s is no single transaction and cannot run in one with others",
 			        u->steps[i].revision->id);
 			return err_at_revision(err, u->steps[i].revision,
 			                       step_section(&u->steps[i])->line - 1);
@@ -411,7 +413,7 @@ bool exec_unit(struct db *db, struct ledger *l, const struct step *steps, size_t
 		                                                                           : "upgrade" };
 	ok = n == 0 || prepare(&u, err);
 	if (ok && n)
-		ok = step_section(&steps[0])->transaction ? run_with_retries(&u, err) : run_off(&u, err);
+		ok = step_is_transactional(&steps[0]) ? run_with_retries(&u, err) : run_off(&u, err);
 	release(&u);
 	report->elapsed_ms = clock_ms() - started;
 	return ok;
@@ -439,13 +441,35 @@ static bool check_section(const struct revision *rev, const struct section *s, s
 
 	if (!script_make(rev, s, &script, err) || !check_locks(rev, s, err))
 		return false;
-	if (s->transaction && !script_check_control(rev, &script, err))
+	if (!script_check_control(rev, &script, s->transaction, err))
 		return false;
 	return check_finished(rev, s, &script, err);
 }
 
+/* One statement that says how many rows it changed: its end is that it changes none. */
+static bool check_batch(const struct revision *rev, struct err *err)
+{
+	const struct step step = { .revision = rev, .direction = DIRECTION_UP };
+	cleanup_script struct script none = { .parts = NULL };
+	const struct unit unit = { .steps = &step, .n = 1, .sections = &none };
+	cleanup_pieces struct pieces pieces = { .n = 0 };
+	cleanup_classified struct classified c = { .tree = NULL };
+
+	if (!rev->batch.present)
+		return true;
+	if (!check_section(rev, &rev->batch, err) || !pieces_make(&unit, &pieces, err))
+		return false;
+	if (pieces.n == 1)
+		classify(pieces.v[0].text, &c);
+	if (pieces.n == 1 && !pieces.v[0].part && changes_rows(&c))
+		return true;
+	err_set(err, ERR_USAGE, "a batch is one INSERT, UPDATE, DELETE or MERGE");
+	err_hint(err, "it is repeated until it changes no row; more of them go into revisions of their own");
+	return err_at_revision(err, rev, rev->batch.line);
+}
+
 bool exec_check(const struct revision *rev, struct err *err)
 {
-	return check_section(rev, &rev->upgrade, err) && check_section(rev, &rev->verify, err) &&
-	       check_section(rev, &rev->downgrade, err);
+	return check_section(rev, &rev->upgrade, err) && check_batch(rev, err) &&
+	       check_section(rev, &rev->verify, err) && check_section(rev, &rev->downgrade, err);
 }

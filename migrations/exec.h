@@ -57,6 +57,8 @@ MUST_CHECK bool finish_step(struct unit *u, size_t i, bool begin, struct err *er
 MUST_CHECK bool commit_unit(struct unit *u, struct err *err);
 /* Leaves the transaction; asks about the aborted work first where that is possible. */
 void roll_back(struct unit *u, const struct err *why);
+/* That question alone: the transaction stays open, back at its savepoint. */
+void ask_aborted(struct unit *u);
 
 /* The one step of a transaction=off unit. */
 MUST_CHECK bool run_off(struct unit *u, struct err *err);

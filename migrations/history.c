@@ -126,6 +126,8 @@ void revision_digest(const struct revision *rev, char hex[SHA256_HEX])
 	struct sha256 *h = sha256_new();
 
 	add_text(h, "upgrade", rev->upgrade.text);
+	if (rev->batch.present) /* absent from the digests of those that have none */
+		add_text(h, "batch", rev->batch.text);
 	add_text(h, "verify", rev->verify.text);
 	add_text(h, "downgrade", rev->downgrade.text);
 	sha256_hex(h, hex);

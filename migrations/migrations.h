@@ -18,6 +18,7 @@
 #include "base/db.h"
 #include "base/err.h"
 #include "base/hash.h"
+#include "base/json.h"
 #include "base/strv.h"
 
 #include <stdint.h>
@@ -39,14 +40,26 @@ struct section {
 	const char *irreversible; /* the reason, or NULL */
 };
 
+/* How a batch is throttled; -1 for a limit that is not set. */
+struct batch_options {
+	int64_t pause_ms;                 /* between two batches */
+	int64_t max_lag_ms, max_lag_bytes; /* what a streaming standby may be behind */
+};
+
 /* SHA-256 of a section's text; computed when asked, since a graph of 10,000 files has 30,000 of them. */
 void section_sha256(const struct section *s, char hex[SHA256_HEX]);
+
+struct step;
+/* The same of all that a step runs: its section, and the batch of an upgrade. */
+void step_sha256(const struct step *step, char hex[SHA256_HEX]);
 
 struct revision {
 	const char *id, *message, *created; /* "" where the file has none */
 	const char *path; /* as it was opened; NULL when it came from the ledger */
 	struct strv parents, depends_on, labels; /* as the file has them; depends_on may name labels */
 	struct section upgrade, verify, downgrade;
+	struct section batch; /* one statement, repeated after the upgrade until it changes no row */
+	struct batch_options batch_options;
 };
 
 /* Everything below one migrations folder; owns its revisions. */
@@ -87,6 +100,15 @@ struct step {
 	enum direction direction;
 	struct strv heads_before, heads_after;
 };
+
+/* One transaction, or pieces that commit one by one: transaction=off, or an upgrade with a batch. */
+static inline bool step_is_transactional(const struct step *step)
+{
+	const struct revision *r = step->revision;
+
+	return step->direction == DIRECTION_UP ? r->upgrade.transaction && !r->batch.present
+	                                       : r->downgrade.transaction;
+}
 
 struct plan {
 	struct step *steps;
@@ -205,11 +227,35 @@ struct probe {
 	void *ctx;
 };
 
-/* For the journal: statements of transaction=off sections, before and after each. */
+/* Where a unit stands that is not one transaction: a statement of a transaction=off section, a batch, or the whole
+ * upgrade before a batch. */
+struct statement_at {
+	size_t index;        /* from 0 */
+	const char *text;
+	const json_t *about; /* kind, digest of the text, what was there before: for exec_resume */
+	bool is_batch, has_more; /* of a batch: it has just changed rows, and so is run once more */
+	int64_t batches, rows;   /* of a batch: what this execution of it has done so far */
+};
+
+/* For the journal and the account of our own writes.  Any of them may be NULL. */
 struct statement_watch {
-	bool (*before)(void *ctx, const struct step *step, size_t index, const char *text, struct err *err);
-	bool (*after)(void *ctx, const struct step *step, size_t index, struct err *err);
+	bool (*before)(void *ctx, const struct step *step, const struct statement_at *at, struct err *err);
+	/* One statement that makes the evidence, with search_path and role set back; the caller frees it.  It follows
+	 * probe.at_end and commits with the statement, or right behind a bare one; its one-column rows go to told(). */
+	char *(*evidence)(void *ctx, const struct step *step, const struct statement_at *at);
+	bool (*told)(void *ctx, const struct rows *rows, struct err *err);
+	bool (*after)(void *ctx, const struct step *step, const struct statement_at *at, struct err *err);
+	/* A bare statement failed: what the session says of itself, as probe.at_abort asks.  *whole: it is all of it. */
+	bool (*cut)(void *ctx, const struct rows *rows, bool *whole, struct err *err);
+	void (*lost)(void *ctx, const char *why); /* nobody will know it */
+	void (*progress)(void *ctx, const struct step *step, const struct statement_at *at); /* after each batch */
 	void *ctx;
+};
+
+/* Going on with a unit that was cut off: its first `done` pieces are done. */
+struct exec_resume {
+	size_t done;
+	const json_t *begun; /* statement_at.about of the next one, which was begun; NULL: it was not */
 };
 
 struct exec_settings {
@@ -220,6 +266,7 @@ struct exec_settings {
 	struct actor actor;
 	const struct probe *probe;           /* may be NULL */
 	const struct statement_watch *watch; /* may be NULL */
+	const struct exec_resume *resume;    /* NULL: from the beginning */
 	void (*waiting)(void *ctx, const struct step *step, int attempt, const struct err *why); /* a retry; may be NULL */
 	void *ctx;
 };

@@ -7,6 +7,7 @@
 #include "migrations/locks.h"
 
 #include <ctype.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -74,8 +75,27 @@ static void add_title(struct buf *out, const struct step *step)
 	        up ? rev->id : parents, *rev->message ? ", " : "", rev->message);
 }
 
+/* For psql: as ripcord repeats it, but for the standbys' lag. */
+static void add_batch(struct buf *out, const struct revision *rev)
+{
+	const char *text = rev->batch.text;
+	size_t len = strlen(text);
+
+	while (len && (isspace((unsigned char)text[len - 1]) || text[len - 1] == ';'))
+		len--;
+	buf_str(out,
+	        "DO $ripcord_batch$\nDECLARE\n\tn bigint;\nBEGIN\n\tLOOP\n\t\tEXECUTE $ripcord_statement$\n");
+	buf_add(out, text, len);
+	buf_fmt(out,
+	        "\n$ripcord_statement$;\n\t\tGET DIAGNOSTICS n = ROW_COUNT;\n\t\tCOMMIT;\n"
+	        "\t\tEXIT WHEN n = 0;\n\t\tPERFORM pg_catalog.pg_sleep(%" PRId64
+	        " / 1000.0);\n\tEND LOOP;\nEND\n$ripcord_batch$;\n",
+	        rev->batch_options.pause_ms);
+}
+
 static void add_step(struct buf *out, const struct step *step, const char *table)
 {
+	bool up = step->direction == DIRECTION_UP;
 	const struct section *s =
 		step->direction == DIRECTION_UP ? &step->revision->upgrade : &step->revision->downgrade;
 
@@ -88,7 +108,11 @@ static void add_step(struct buf *out, const struct step *step, const char *table
 		add_locks(out, s);
 	}
 	add_section(out, s->text);
-	if (!s->transaction)
+	if (up && step->revision->batch.present) {
+		buf_str(out, s->transaction ? "COMMIT;\n" : "");
+		add_batch(out, step->revision);
+	}
+	if (!step_is_transactional(step))
 		buf_str(out, "BEGIN;\n");
 	ledger_move_sql(out, table, &step->heads_before, &step->heads_after);
 	buf_str(out, "COMMIT;\n\n");

@@ -212,18 +212,25 @@ static bool is_control(const struct lexed *s)
 	return false;
 }
 
-static bool refuse_control(const struct revision *rev, const struct part *part, const struct lexed *s,
+/* Whose transaction it is: the section's, or each statement's own. */
+struct control {
+	const struct revision *rev;
+	bool whole;
+};
+
+static bool refuse_control(const struct control *c, const struct part *part, const struct lexed *s,
                            struct err *err)
 {
-	err_set(err, ERR_USAGE, "%.*s inside a section that runs in one transaction", (int)s->words[0].len,
-	        s->words[0].at);
-	err_hint(err, "take it out, or mark the section transaction=off");
-	return err_at_revision(err, rev, line_of(part->sql, s->start, part->line));
+	err_set(err, ERR_USAGE, "%.*s inside a section that %s", (int)s->words[0].len, s->words[0].at,
+	        c->whole ? "runs in one transaction" : "gives each statement a transaction of its own");
+	err_hint(err, c->whole ? "take it out, or mark the section transaction=off"
+	                       : "take it out; what belongs together goes into a revision without "
+	                         "transaction=off");
+	return err_at_revision(err, c->rev, line_of(part->sql, s->start, part->line));
 }
 
 /* By the grammar where it knows the text, so that a routine named "end" is none of our business. */
-static bool check_by_grammar(const struct revision *rev, const struct part *part, bool *known,
-                             struct err *err)
+static bool check_by_grammar(const struct control *c, const struct part *part, bool *known, struct err *err)
 {
 	struct err unknown = ERR_INIT;
 	struct statement *list;
@@ -238,33 +245,36 @@ static bool check_by_grammar(const struct revision *rev, const struct part *part
 		struct lexed s;
 		(void)lex_next(&lexer, &s);
 		if (is_control(&s))
-			ok = refuse_control(rev, part, &s, err);
+			ok = refuse_control(c, part, &s, err);
 	}
 	free(list);
 	return ok;
 }
 
-static bool check_by_lexer(const struct revision *rev, const struct part *part, struct err *err)
+static bool check_by_lexer(const struct control *c, const struct part *part, struct err *err)
 {
 	struct lexer lexer = { .text = part->sql };
 	struct lexed s;
 
 	while (lex_next(&lexer, &s) == LEX_STATEMENT)
 		if (is_control(&s))
-			return refuse_control(rev, part, &s, err);
+			return refuse_control(c, part, &s, err);
 	return true;
 }
 
-bool script_check_control(const struct revision *rev, const struct script *script, struct err *err)
+bool script_check_control(const struct revision *rev, const struct script *script, bool whole,
+                          struct err *err)
 {
+	const struct control c = { .rev = rev, .whole = whole };
+
 	for (size_t i = 0; i < script->n; i++) {
 		const struct part *part = &script->parts[i];
 		bool known;
 		if (part->data || !may_control(part->sql))
 			continue;
-		if (!check_by_grammar(rev, part, &known, err))
+		if (!check_by_grammar(&c, part, &known, err))
 			return false;
-		if (!known && !check_by_lexer(rev, part, err))
+		if (!known && !check_by_lexer(&c, part, err))
 			return false;
 	}
 	return true;

@@ -29,12 +29,12 @@ void script_clear(struct script *s);
 #define cleanup_script __attribute__((cleanup(script_clear)))
 
 /*
- * Refuses BEGIN, START, COMMIT, END, ROLLBACK, ABORT and PREPARE TRANSACTION.  Savepoints stay inside the
+ * `whole`: the section is one transaction, otherwise each of its statements.  Refuses BEGIN, START, COMMIT, END, ROLLBACK, ABORT and PREPARE TRANSACTION.  Savepoints stay inside the
  * transaction and are let through, but for names that begin with "ripcord".
  * What neither the grammar nor the lexer sees is found when the section has run: its transaction id is
  * another then (exec.c).
  */
-MUST_CHECK bool script_check_control(const struct revision *rev, const struct script *script, struct err *err);
+MUST_CHECK bool script_check_control(const struct revision *rev, const struct script *script, bool whole, struct err *err);
 
 /* The line of a byte of text that begins at first_line. */
 int line_of(const char *text, size_t offset, int first_line);

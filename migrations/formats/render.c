@@ -32,7 +32,17 @@ static void render_quoted(struct buf *out, const char *option, const char *value
 	buf_char(out, '"');
 }
 
-static void render_section(struct buf *out, const char *name, const struct section *s)
+static void render_batch(struct buf *out, const struct batch_options *batch)
+{
+	buf_fmt(out, " pause=%" PRId64 "ms", batch->pause_ms);
+	if (batch->max_lag_ms >= 0)
+		buf_fmt(out, " max_lag=%" PRId64 "ms", batch->max_lag_ms);
+	if (batch->max_lag_bytes >= 0)
+		buf_fmt(out, " max_lag=%" PRId64 "B", batch->max_lag_bytes);
+}
+
+static void render_section(struct buf *out, const char *name, const struct section *s,
+                           const struct batch_options *batch)
 {
 	if (!s->present)
 		return;
@@ -49,6 +59,8 @@ static void render_section(struct buf *out, const char *name, const struct secti
 		buf_fmt(out, " hold=%" PRId64 "ms", s->hold_ms);
 	if (s->locks)
 		render_quoted(out, "lock", s->locks);
+	if (batch)
+		render_batch(out, batch);
 	if (s->irreversible)
 		render_quoted(out, "irreversible", s->irreversible);
 	buf_char(out, '\n');
@@ -59,7 +71,8 @@ void ripcord_render(const struct revision *rev, struct buf *out)
 {
 	ripcord_render_header(rev, out);
 	buf_char(out, '\n');
-	render_section(out, "upgrade", &rev->upgrade);
-	render_section(out, "verify", &rev->verify);
-	render_section(out, "downgrade", &rev->downgrade);
+	render_section(out, "upgrade", &rev->upgrade, NULL);
+	render_section(out, "batch", &rev->batch, &rev->batch_options);
+	render_section(out, "verify", &rev->verify, NULL);
+	render_section(out, "downgrade", &rev->downgrade, NULL);
 }

@@ -39,6 +39,20 @@ void section_sha256(const struct section *s, char hex[SHA256_HEX])
 	sha256_of(s->text, strlen(s->text), hex);
 }
 
+void step_sha256(const struct step *step, char hex[SHA256_HEX])
+{
+	const struct revision *rev = step->revision;
+	bool up = step->direction == DIRECTION_UP;
+	const char *text = up ? rev->upgrade.text : rev->downgrade.text;
+	struct sha256 *h = sha256_new();
+
+	sha256_add(h, text, strlen(text) + 1); /* with its NUL, which stands in no file */
+	if (up && rev->batch.present)
+		sha256_add(h, rev->batch.text, strlen(rev->batch.text));
+	sha256_hex(h, hex);
+	sha256_free(h);
+}
+
 bool revision_id_is_valid(const char *id)
 {
 	size_t len = strlen(id);
@@ -151,7 +165,8 @@ static bool header_line(struct reader *r, char *comment, struct err *err)
 
 /* ------------------------------------------------------------------ markers and their options */
 
-enum { ON_UPGRADE = 1, ON_VERIFY = 2, ON_DOWNGRADE = 4 };
+enum { ON_UPGRADE = 1, ON_VERIFY = 2, ON_DOWNGRADE = 4, ON_BATCH = 8 };
+#define PAUSE_DEFAULT_MS 100 /* a batch leaves room for others unless it is told otherwise */
 
 static bool set_transaction(struct reader *r, const char *value, struct err *err)
 {
@@ -199,14 +214,35 @@ static bool set_irreversible(struct reader *r, const char *value, struct err *er
 	return true;
 }
 
+static bool set_pause(struct reader *r, const char *value, struct err *err)
+{
+	if (!text_to_duration_ms(value, &r->node->rev.batch_options.pause_ms))
+		return bad(r, err, "pause is a duration such as 100ms, or 0 for none");
+	return true;
+}
+
+static bool set_max_lag(struct reader *r, const char *value, struct err *err)
+{
+	struct batch_options *options = &r->node->rev.batch_options;
+
+	/* A bare number would be seconds to the one and bytes to the other. */
+	if (!isdigit((unsigned char)value[strlen(value) - (*value != '\0')]) &&
+	    (text_to_duration_ms(value, &options->max_lag_ms) ||
+	     text_to_size(value, &options->max_lag_bytes)))
+		return true;
+	return bad(r, err, "max_lag is a duration such as 10s, or a size such as 16MiB");
+}
+
 static const struct section_option {
 	const char *name;
 	unsigned sections;
 	bool (*set)(struct reader *r, const char *value, struct err *err);
 } section_options[] = {
 	{ "transaction", ON_UPGRADE | ON_DOWNGRADE, set_transaction },
-	{ "lock_timeout", ON_UPGRADE | ON_VERIFY | ON_DOWNGRADE, set_lock_timeout },
-	{ "statement_timeout", ON_UPGRADE | ON_VERIFY | ON_DOWNGRADE, set_statement_timeout },
+	{ "lock_timeout", ON_UPGRADE | ON_VERIFY | ON_DOWNGRADE | ON_BATCH, set_lock_timeout },
+	{ "statement_timeout", ON_UPGRADE | ON_VERIFY | ON_DOWNGRADE | ON_BATCH, set_statement_timeout },
+	{ "pause", ON_BATCH, set_pause },
+	{ "max_lag", ON_BATCH, set_max_lag },
 	{ "hold", ON_UPGRADE | ON_DOWNGRADE, set_hold },
 	{ "lock", ON_UPGRADE | ON_DOWNGRADE, set_locks },
 	{ "irreversible", ON_DOWNGRADE, set_irreversible },
@@ -306,6 +342,7 @@ static const struct marker {
 	size_t offset;
 } markers[] = {
 	{ "upgrade", ON_UPGRADE, offsetof(struct revision, upgrade) },
+	{ "batch", ON_BATCH, offsetof(struct revision, batch) },
 	{ "verify", ON_VERIFY, offsetof(struct revision, verify) },
 	{ "downgrade", ON_DOWNGRADE, offsetof(struct revision, downgrade) },
 };
@@ -323,7 +360,7 @@ static bool unknown_marker(const struct reader *r, const char *word, struct err 
 	if (near)
 		err_hint(err, "did you mean '-- ripcord:%s'?", near);
 	else
-		err_hint(err, "a revision has the sections upgrade, verify and downgrade");
+		err_hint(err, "a revision has the sections upgrade, batch, verify and downgrade");
 	return err_at(err, r->path, r->line);
 }
 
@@ -416,7 +453,7 @@ static bool check_whole(struct reader *r, struct err *err)
 		return err_hint(err, "every file in versions/ is a revision; `ripcord revision -m TEXT` "
 		                     "writes the header");
 	}
-	if (!rev->upgrade.present) {
+	if (!rev->upgrade.present && !rev->batch.present) {
 		bad(r, err, "no line '-- ripcord:upgrade'");
 		return err_hint(err, "the file ends before its sections begin: was it written to its end?");
 	}
@@ -475,6 +512,8 @@ bool ripcord_parse(char *text, size_t len, const char *path, struct node **out, 
 	node->text = text;
 	node->rev.path = mem_strdup(path);
 	init_section(&node->rev.upgrade);
+	init_section(&node->rev.batch);
+	node->rev.batch_options = (struct batch_options){ PAUSE_DEFAULT_MS, -1, -1 };
 	init_section(&node->rev.verify);
 	init_section(&node->rev.downgrade);
 	r.at = text_starts(text, bom) ? text + strlen(bom) : text;

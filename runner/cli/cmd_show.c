@@ -32,6 +32,8 @@ static json_t *show_json(const struct revision *rev, const struct revision_marks
 	json_put(o, "path", json_str(rev->path));
 	json_put(o, "head", json_boolean(revision_is_head(marks, rev->id)));
 	json_put(o, "upgrade", section_json(&rev->upgrade));
+	if (rev->batch.present)
+		json_put(o, "batch", section_json(&rev->batch));
 	json_put(o, "verify", section_json(&rev->verify));
 	json_put(o, "downgrade", section_json(&rev->downgrade));
 	return o;
@@ -70,6 +72,7 @@ static void print_revision(FILE *out, const struct revision *rev, const struct r
 	fprintf(out, "Path: %s\n", rev->path ? rev->path : "(none: from the database's history)");
 	fprintf(out, "Created: %s\n\n    %s\n", rev->created, rev->message);
 	print_section(out, "upgrade", &rev->upgrade);
+	print_section(out, "batch, repeated until it changes no row", &rev->batch);
 	print_section(out, "verify", &rev->verify);
 	print_section(out, "downgrade", &rev->downgrade);
 }

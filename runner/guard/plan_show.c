@@ -41,6 +41,8 @@ static void show_steps(const struct run *run, FILE *out)
 		fprintf(out, "  %-12s %s  %s", down ? "downgrade" : "upgrade", r->id, r->message);
 		if (!s->transaction)
 			fprintf(out, "  [transaction=off]");
+		if (!down && r->batch.present)
+			fprintf(out, "  [batch: committed part by part]");
 		if (!down && r->downgrade.irreversible)
 			fprintf(out, "  [only a restore undoes it: %s]", r->downgrade.irreversible);
 		else if (!down && !r->downgrade.present)

@@ -162,6 +162,8 @@ static bool recover(struct run *run, const char *wanted, enum recover_way way, s
 	recover_drop_leftovers(run);
 	if (changed && !take_over(run, err))
 		return false;
+	if (run->started && (way == RECOVER_AUTO || way == RECOVER_DOWN))
+		recover_resume(run, lines);
 	if (changed && !run->started)
 		recover_keep_swapped(run);
 	else

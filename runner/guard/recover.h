@@ -17,6 +17,8 @@ MUST_CHECK bool recover_load(struct run *run, const json_t *lines, bool changed,
 MUST_CHECK bool recover_was_swapped(struct run *run, bool *swapped, struct err *err);
 /* Databases that a restore left half made. */
 void recover_drop_leftovers(struct run *run);
+/* A revision that was cut off between the pieces that it commits one by one is finished first, where that can be. */
+void recover_resume(struct run *run, const json_t *lines);
 /* Goes the way, and fills the report's outcome. */
 void recover_go(struct run *run, enum recover_way way, bool changed);
 /* The same for a run that was ended between its swap and the line that says so. */

@@ -5,6 +5,7 @@
 
 #include "base/cleanup.h"
 #include "base/mem.h"
+#include "runner/proof/units.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -41,12 +42,34 @@ static const char *text_of(const json_t *line, const char *key)
 	return text ? text : "";
 }
 
+/* What was committed the database knows best: its account commits with each unit. */
+static bool load_committed(struct run *run, bool instead, struct err *err)
+{
+	cleanup_units struct units units = { .n = 0 };
+	struct own_share known = { .unknown = run->own.unknown };
+
+	if (run->request->verb == GUARD_COMMAND)
+		return true;
+	if (!units_read(run->db, run->id, &units, err))
+		return false;
+	own_share_clear(&run->committed);
+	run->committed = units.share;
+	units.share = (struct own_share){ .n_relations = 0 };
+	if (!instead)
+		return true;
+	memcpy(known.why, run->own.why, sizeof(known.why));
+	own_share_clear(&run->own);
+	run->own = known;
+	cleanup_json json_t *copy = own_share_to_json(&run->committed);
+	return own_share_from_json(copy, &run->own, err);
+}
+
 /* Our own share up to the last unit that ended; one that was begun and did not end has taken its share with it. */
 static bool load_own(struct run *run, const json_t *lines, struct err *err)
 {
 	const json_t *line;
 	size_t i;
-	bool open = false, statements = false;
+	bool open = false, statements = false, partial = false;
 	const json_t *last = NULL, *last_done = NULL;
 
 	json_array_foreach((json_t *)lines, i, line)
@@ -59,20 +82,22 @@ static bool load_own(struct run *run, const json_t *lines, struct err *err)
 			continue;
 		if (unit)
 			open = strcmp(event, "begin") == 0;
+		partial = json_is_true(json_object_get(line, "partial"));
 		if (json_object_get(line, "own"))
 			last = json_object_get(line, "own");
 		if (json_object_get(line, "own") && strcmp(event, "done") == 0)
 			last_done = last;
 	}
 	/* Those statements were committed one by one: there is nothing that PostgreSQL took back. */
-	run->left_partial = open && statements;
+	run->left_partial = partial || (open && statements);
 	if (open) {
 		run->own.unknown = true;
 		snprintf(run->own.why, sizeof(run->own.why),
 		         "the run was ended inside a transaction, which nobody can ask any more");
 	}
 	return (!last || own_share_from_json(last, &run->own, err)) &&
-	       (!last_done || own_share_from_json(last_done, &run->committed, err));
+	       (!last_done || own_share_from_json(last_done, &run->committed, err)) &&
+	       load_committed(run, open || !last, err);
 }
 
 static void load_fence_and_candidate(struct run *run, const json_t *lines)

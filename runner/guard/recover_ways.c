@@ -60,6 +60,19 @@ static bool make_plan(struct run *run, struct err *err)
 	return false;
 }
 
+/* A failure of it is no end: the way back that takes everything back, the restore, is still there. */
+void recover_resume(struct run *run, const json_t *lines)
+{
+	struct err why = ERR_INIT;
+
+	if (run->request->verb == GUARD_COMMAND || !make_plan(run, &why))
+		return; /* who needs the plan after this says so */
+	if (run_resume(run, lines, &why))
+		return;
+	log_warn("%s", why.msg);
+	run->report->failure = why;
+}
+
 /* ------------------------------------------------------------------ ways */
 
 static void drop_leftover(struct run *run, const char *kind)

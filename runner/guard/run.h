@@ -44,7 +44,11 @@ struct run {
 	struct plan *plan;
 	size_t done;               /* steps of the plan that are committed */
 	bool started;              /* the first step that changes something was begun */
-	bool left_partial;         /* a transaction=off section failed with statements done */
+	bool left_partial;         /* a unit that is no single transaction failed with a part of it done */
+	const struct exec_resume *resume; /* where the unit that is run goes on; NULL: from its beginning */
+	bool evidenced;            /* the statement in hand is in ripcord.run as done */
+	int64_t mirror_oid;        /* of ripcord.run, for share_of_cut() */
+	int64_t statement_ms, shown_ms; /* when a batch began, and was last shown */
 
 	struct stores stores;
 	char *bin_dir, *private_dir;
@@ -61,6 +65,7 @@ struct run {
 	bool answered;             /* the unit that runs has told its share */
 	struct foreign_writes foreign;
 	bool foreign_counted;
+	bool counted_by_rows;      /* the rows told, and `committed` is ripcord.unit's account */
 	struct tuples counted;     /* the database's totals at the count */
 
 	enum writes_mode writes;
@@ -121,11 +126,23 @@ MUST_CHECK bool run_take_backup(struct run *run, struct err *err);
 MUST_CHECK bool run_read_back(struct run *run, struct err *err);
 /* As [backup] verify says: bytes, the schema restored, everything restored. */
 MUST_CHECK bool run_verify_backup(struct run *run, struct err *err);
+/* Restores the schema, or all of it, into a scratch database that is dropped again, and proves what is there. */
+MUST_CHECK bool run_restore_scratch(struct run *run, bool schema_only, struct err *err);
 
 /* upgrade_step.c */
 MUST_CHECK bool run_steps(struct run *run, const struct plan *plan, size_t *done, struct err *err);
+/* The step `at` alone, from where it was cut off. */
+MUST_CHECK bool run_steps_resume(struct run *run, const struct plan *plan, size_t at, const struct exec_resume *resume,
+                                 struct err *err);
 /* How many of the plan's steps are committed, as the ledger says it. */
 MUST_CHECK bool run_ask_position(struct run *run, struct err *err);
+
+/* statement.c: units that are no single transaction */
+struct statement_watch run_statement_watch(struct run *run);
+
+/* resume.c: finishes the unit that `lines` tell was cut off between its pieces, if there is one.  run->plan and run->done
+ * are set; the ledger follows. */
+MUST_CHECK bool run_resume(struct run *run, const json_t *lines, struct err *err);
 
 /* command_step.c: `guard -- COMMAND` and its --down */
 MUST_CHECK bool run_command(struct run *run, struct err *err);

@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "runner/guard/lock_watch.h"
+#include "runner/proof/units.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -42,29 +43,6 @@ static void say_waiting(void *ctx, const struct step *step, int attempt, const s
 
 static const char *direction_name(enum direction d) { return d == DIRECTION_UP ? "upgrade" : "downgrade"; }
 
-/* ------------------------------------------------------------------ transaction=off */
-
-/* Their statements commit one by one, so each is in the journal before and after. */
-static bool before_statement(void *ctx, const struct step *step, size_t index, const char *text,
-                             struct err *err)
-{
-	struct run *run = ctx;
-
-	/* An autocommitted statement cannot be asked what it wrote. */
-	run->own.unknown = true;
-	return run_journal(run, "statement", "begin",
-	                   json_pack("{s:s, s:I, s:o}", "revision", step->revision->id, "index",
-	                             (json_int_t)index, "text", json_str(text)),
-	                   err);
-}
-
-static bool after_statement(void *ctx, const struct step *step, size_t index, struct err *err)
-{
-	return run_journal(
-		ctx, "statement", "done",
-		json_pack("{s:s, s:I}", "revision", step->revision->id, "index", (json_int_t)index), err);
-}
-
 static const struct section *section_of(const struct step *step)
 {
 	return step->direction == DIRECTION_UP ? &step->revision->upgrade : &step->revision->downgrade;
@@ -77,9 +55,9 @@ static size_t unit_length(const struct run *run, const struct plan *plan, size_t
 {
 	size_t n = 1;
 
-	if (!run->config->whole || !section_of(&plan->steps[from])->transaction)
+	if (!run->config->whole || !step_is_transactional(&plan->steps[from]))
 		return 1;
-	while (from + n < plan->n && section_of(&plan->steps[from + n])->transaction)
+	while (from + n < plan->n && step_is_transactional(&plan->steps[from + n]))
 		n++;
 	return n;
 }
@@ -98,8 +76,14 @@ static json_t *unit_data(const struct step *steps, size_t n, const struct run *r
 
 	for (size_t i = 0; i < n; i++)
 		json_push(ids, json_str(steps[i].revision->id));
-	return json_pack("{s:o, s:s, s:i}", "revisions", ids, "direction", direction_name(steps[0].direction),
-	                 "backend", db_pid(run->db));
+	json_t *data = json_pack("{s:o, s:s, s:i}", "revisions", ids, "direction",
+	                         direction_name(steps[0].direction), "backend", db_pid(run->db));
+	if (!step_is_transactional(steps)) {
+		char digest[SHA256_HEX];
+		step_sha256(steps, digest);
+		json_put(data, "section", json_str(digest));
+	}
+	return data;
 }
 
 /* A transactional unit needs no synced line of its own, nor one in the mirror, whose row is written anew with
@@ -109,7 +93,7 @@ static bool journal_unit(struct run *run, const struct step *step, const char *e
 {
 	const char *name = direction_name(step->direction);
 
-	return section_of(step)->transaction ? journal_note(run->journal, name, event, data, err)
+	return step_is_transactional(step) ? journal_note(run->journal, name, event, data, err)
 	                                     : run_journal(run, name, event, data, err);
 }
 
@@ -168,17 +152,16 @@ static bool exec_one_unit(struct run *run, const struct step *steps, size_t n, s
 		                     .answered = share_answered,
 		                     .aborted = share_aborted,
 		                     .ctx = run };
-	const struct statement_watch watch = { .before = before_statement,
-		                               .after = after_statement,
-		                               .ctx = run };
+	const struct statement_watch watch = run_statement_watch(run);
 	struct exec_settings settings = run_exec_settings(run);
 
 	settings.probe = &probe;
 	settings.watch = &watch;
+	settings.resume = run->resume;
 	run->answered = false;
 	bool ok = exec_watched(run, steps, n, &settings, report, err);
 	if (!run->answered || report->commit_unknown)
-		run->own.unknown = run->own.unknown || section_of(steps)->transaction;
+		run->own.unknown = run->own.unknown || step_is_transactional(steps);
 	return ok;
 }
 
@@ -197,9 +180,14 @@ static void report_failure(struct run *run, const struct step *steps, const stru
  */
 static bool prepare_questions(struct run *run, struct err *err)
 {
+	/* After a clean count behind a fence nobody else can have written. */
+	const struct unit_seal seal = { .run = run->id,
+		                        .before = &run->before.counters,
+		                        .fenced = run->foreign_counted &&
+		                                  foreign_writes_none(&run->foreign) };
 	cleanup_free char *token = mirror_token_sql(run), *own = NULL;
 
-	if (!own_share_question(run->db, &own, err))
+	if (!unit_seal_question(run->db, &seal, &own, err))
 		return false;
 	if (run->may_prepare) {
 		cleanup_free char *sql = mem_fmt(
@@ -211,7 +199,9 @@ static bool prepare_questions(struct run *run, struct err *err)
 	free(run->token_question);
 	free(run->own_question);
 	run->token_question = mem_strdup(run->may_prepare ? "EXECUTE ripcord_token" : token);
-	run->own_question = mem_strdup(run->may_prepare ? "EXECUTE ripcord_own_share" : own);
+	/* Readings of the server's counters are kept to the end of a transaction: a section may have made one. */
+	run->own_question = mem_fmt("SELECT FROM pg_catalog.pg_stat_clear_snapshot();\n%s",
+	                            run->may_prepare ? "EXECUTE ripcord_own_share" : own);
 	return true;
 }
 
@@ -259,10 +249,11 @@ static void journal_failure(struct run *run, const struct step *steps, size_t n,
 {
 	struct err ignored = ERR_INIT;
 
-	if (!run->answered || report->commit_unknown || !section_of(steps)->transaction)
+	if (report->commit_unknown || (step_is_transactional(steps) && !run->answered))
 		return;
 	json_t *data = unit_data(steps, n, run);
 	json_put(data, "own", own_share_to_json(&run->own));
+	json_put(data, "partial", json_boolean(report->left_partial));
 	if (!run_journal(run, direction_name(steps[0].direction), "failed", data, &ignored))
 		log_warn("%s", ignored.msg);
 }
@@ -319,6 +310,22 @@ bool run_steps(struct run *run, const struct plan *plan, size_t *done, struct er
 			return false;
 	}
 	return true;
+}
+
+bool run_steps_resume(struct run *run, const struct plan *plan, size_t at, const struct exec_resume *resume,
+                      struct err *err)
+{
+	bool committed = false;
+
+	run->may_prepare = !clears_prepared(plan);
+	if (!prepare_questions(run, err))
+		return false;
+	run->resume = resume;
+	bool ok = run_unit(run, &plan->steps[at], 1, &committed, err);
+	run->resume = NULL;
+	if (committed)
+		run->left_partial = false;
+	return ok && revision_hooks(run, HOOK_AFTER_REVISION, &plan->steps[at], err);
 }
 
 bool run_ask_position(struct run *run, struct err *err)

@@ -566,25 +566,25 @@ struct watched {
 	char last[128];
 };
 
-static bool saw_before(void *ctx, const struct step *step, size_t index, const char *text, struct err *err)
+static bool saw_before(void *ctx, const struct step *step, const struct statement_at *at, struct err *err)
 {
 	struct watched *w = ctx;
 
 	(void)step;
 	(void)err;
-	assert_int_equal(index, w->before);
+	assert_int_equal(at->index, w->before);
 	w->before++;
-	snprintf(w->last, sizeof(w->last), "%s", text);
+	snprintf(w->last, sizeof(w->last), "%s", at->text);
 	return true;
 }
 
-static bool saw_after(void *ctx, const struct step *step, size_t index, struct err *err)
+static bool saw_after(void *ctx, const struct step *step, const struct statement_at *at, struct err *err)
 {
 	struct watched *w = ctx;
 
 	(void)step;
 	(void)err;
-	assert_int_equal(index, w->after);
+	assert_int_equal(at->index, w->after);
 	w->after++;
 	return true;
 }
