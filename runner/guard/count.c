@@ -6,6 +6,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "runner/proof/evidence.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -39,6 +40,45 @@ bool run_fence(struct run *run, const struct db *more, int places, struct err *e
 	return fence_set(&run->fence, run->admin, run->before.oid, slots, &pids, err);
 }
 
+/* Then catalog rows are written outside of the transactions whose ids are known. */
+static bool has_off_section(const struct run *run)
+{
+	for (size_t i = 0; run->plan && i < run->plan->n; i++)
+		if (!run->plan->steps[i].revision->upgrade.transaction ||
+		    !run->plan->steps[i].revision->downgrade.transaction)
+			return true;
+	return false;
+}
+
+/* Where the counters cannot tell, the rows may; not of a command, whose transactions nobody knows. */
+static bool count_by_rows(struct run *run, const struct counters *now, struct err *err)
+{
+	cleanup_units struct units units = { .n = 0 };
+	const json_t *objects = json_object_get(manifest_json(run->manifest), "large_objects");
+	struct evidence e = { .before = &run->before.counters,
+		              .now = now,
+		              .snapshot = manifest_str(run->manifest, "snapshot"),
+		              .rows = manifest_rows(run->manifest),
+		              .large_objects = json_is_integer(objects) ? json_integer_value(objects) : -1,
+		              .run = run->id,
+		              .units = &units,
+		              .own = &run->own,
+		              .built_indexes = has_off_section(run) };
+	struct foreign_writes found;
+
+	if (!units_read(run->db, run->id, &units, err) || !evidence_count(run->db, &e, &found, err))
+		return false;
+	log_info("the server's counters do not tell what others wrote (%s); the rows %s", run->foreign.why,
+	         !found.known ? "do not, either" : found.lines.n ? "do" : "say: nothing");
+	foreign_writes_clear(&run->foreign);
+	run->foreign = found;
+	own_share_clear(&run->committed);
+	run->committed = units.share;
+	units.share = (struct own_share){ .n_relations = 0 };
+	run->counted_by_rows = true;
+	return true;
+}
+
 bool run_fence_and_count(struct run *run, struct err *err)
 {
 	cleanup_counters struct counters now = { .n_relations = 0 };
@@ -49,6 +89,9 @@ bool run_fence_and_count(struct run *run, struct err *err)
 		return err_wrap(err, "cannot count what others wrote");
 	foreign_writes_clear(&run->foreign);
 	foreign_writes_count(&run->before.counters, &now, &run->own, &run->foreign);
+	if (!run->foreign.known && run->manifest && run->request->verb != GUARD_COMMAND &&
+	    !count_by_rows(run, &now, err))
+		return err_wrap(err, "cannot count what others wrote");
 	run->counted = now.total;
 	run->foreign_counted = true;
 	for (size_t i = 0; i < run->foreign.lines.n; i++)

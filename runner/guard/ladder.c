@@ -153,7 +153,7 @@ static bool rows_untouched(const struct run *run, struct err *why)
 {
 	struct own_tables own;
 
-	if (run->own.unknown)
+	if (run->own.unknown && !run->counted_by_rows)
 		return err_set(why, ERR_REFUSED,
 		               "a step of the run is not transactional, so what it touched is not known");
 	if (!read_own_tables(run, &own, why))

@@ -7,6 +7,7 @@
 #include "base/cleanup.h"
 #include "base/mem.h"
 #include "base/sql.h"
+#include "runner/proof/units.h"
 
 #include <unistd.h>
 
@@ -51,7 +52,8 @@ static bool lines_so_far(const struct run *run, char **out, struct err *err)
 /* The ledger's tables and this run's row, in a transaction whose share is known. */
 bool mirror_begin(struct run *run, struct err *err)
 {
-	cleanup_free char *lines = NULL;
+	const struct unit_seal seal = { .run = run->id, .before = &run->before.counters };
+	cleanup_free char *lines = NULL, *question = NULL;
 
 	if (!lines_so_far(run, &lines, err))
 		return false;
@@ -67,8 +69,9 @@ bool mirror_begin(struct run *run, struct err *err)
 	bool ok = (run->request->verb == GUARD_COMMAND
 	                   ? db_run(run->db, "CREATE SCHEMA IF NOT EXISTS ripcord", err)
 	                   : ledger_create(run->ledger, run->db, err)) &&
-	          db_run(run->db, sql, err);
-	return own_share_end(&run->own, run->db, ok, err) ||
+	          db_run(run->db, units_create_sql, err) && db_run(run->db, sql, err) &&
+	          unit_seal_question(run->db, &seal, &question, err);
+	return own_share_end(&run->own, run->db, ok ? question : NULL, err) ||
 	       err_wrap(err, "cannot write ripcord's own tables");
 }
 

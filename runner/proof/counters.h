@@ -97,10 +97,10 @@ char *own_share_sql(const struct db *db, bool aborted); /* the caller's */
  * looked up now and not with each transaction.  *out is the caller's. */
 MUST_CHECK bool own_share_question(struct db *db, char **out, struct err *err);
 MUST_CHECK bool own_share_add(struct own_share *own, const struct rows *answer, struct err *err);
-/* A transaction around statements of our own bookkeeping: `ok` says whether they went well; the question is asked,
- * COMMIT checked.  On false the transaction is rolled back. */
+/* A transaction around statements of our own bookkeeping: the question is asked, COMMIT checked; NULL: they went
+ * wrong.  On false the transaction is rolled back. */
 MUST_CHECK bool own_share_begin(struct db *db, struct err *err);
-MUST_CHECK bool own_share_end(struct own_share *own, struct db *db, bool ok, struct err *err);
+MUST_CHECK bool own_share_end(struct own_share *own, struct db *db, const char *question, struct err *err);
 /* All that was counted between two readings is this run's doing: a command's that it ran while nobody else was there. */
 void own_share_add_window(struct own_share *own, const struct counters *start, const struct counters *end);
 const struct relation_counts *own_share_of(const struct own_share *own, int64_t oid);

@@ -168,9 +168,8 @@ bool own_share_begin(struct db *db, struct err *err)
 	       db_run(db, "BEGIN", err);
 }
 
-static bool end_transaction(struct own_share *own, struct db *db, struct err *err)
+static bool end_transaction(struct own_share *own, struct db *db, const char *question, struct err *err)
 {
-	cleanup_free char *question = own_share_sql(db, false);
 	cleanup_rows struct rows *answer = NULL;
 
 	if (!db_query(db, question, DB_NO_ARGS, &answer, err) || !own_share_add(own, answer, err) ||
@@ -180,9 +179,9 @@ static bool end_transaction(struct own_share *own, struct db *db, struct err *er
 	       err_set(err, ERR_DB, "the server answered COMMIT with %s", db_tag(db));
 }
 
-bool own_share_end(struct own_share *own, struct db *db, bool ok, struct err *err)
+bool own_share_end(struct own_share *own, struct db *db, const char *question, struct err *err)
 {
-	if (ok && end_transaction(own, db, err))
+	if (question && end_transaction(own, db, question, err))
 		return true;
 	own->unknown = true; /* the aborted work was counted by the server, too */
 	db_try(db, "ROLLBACK");

@@ -69,7 +69,7 @@ if ! as_server "$PG_BIN/initdb" -D "$dir/data" -U postgres -A trust -E UTF8 --no
 	exit 1
 fi
 if ! as_server "$PG_BIN/pg_ctl" -D "$dir/data" -l "$dir/server.log" -w -t 60 \
-	-o "-k $dir -c listen_addresses='' -c fsync=off -c unix_socket_permissions=0777" start >"$dir/start.log" 2>&1; then
+	-o "-k $dir -c listen_addresses='' -c fsync=off -c max_prepared_transactions=4 -c unix_socket_permissions=0777" start >"$dir/start.log" 2>&1; then
 	cat "$dir/start.log" "$dir/server.log" >&2
 	exit 1
 fi
