@@ -1,5 +1,6 @@
 #include "backup/stores/store.h"
 
+#include "base/cleanup.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "base/uuid.h"
@@ -7,7 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct store_ops *const store_kinds[] = { &store_file_ops };
+static const struct store_ops *const store_kinds[] = { &store_file_ops, &store_s3_ops, &store_sftp_ops,
+	                                               &store_http_ops };
 
 #define N_KINDS (sizeof(store_kinds) / sizeof(store_kinds[0]))
 
@@ -39,13 +41,23 @@ static bool check_keys(const struct store_config *c, const struct store_ops *ops
 	return true;
 }
 
+static void unknown_type(const struct store_config *c, struct err *err)
+{
+	cleanup_strv struct strv types = STRV_INIT;
+
+	for (size_t i = 0; i < N_KINDS; i++)
+		strv_add(&types, store_kinds[i]->type);
+	cleanup_free char *all = strv_join(&types, ", ");
+	err_set(err, ERR_USAGE, "[store %s]: there are no stores of type %s", c->name, c->type);
+	err_hint(err, "type is one of: %s", all);
+}
+
 static struct store *open_one(const struct store_config *c, struct err *err)
 {
 	const struct store_ops *ops = find_kind(c->type);
 
 	if (!ops) {
-		err_set(err, ERR_USAGE, "[store %s]: type %s is not built yet", c->name, c->type);
-		err_hint(err, "this version has stores of type file");
+		unknown_type(c, err);
 		return NULL;
 	}
 	if (!check_keys(c, ops, err))
@@ -87,7 +99,7 @@ const char *store_name(const struct store *s) { return s->name; }
 /* Every failure of a store is a backup's failure (exit 7), and says whose. */
 static bool failed(const struct store *s, struct err *err)
 {
-	if (err->code == ERR_IO || err->code == ERR_PROC)
+	if (err->code == ERR_IO || err->code == ERR_PROC || err->code == ERR_REFUSED)
 		err_recode(err, ERR_BACKUP);
 	err_wrap(err, "store %s", s->name);
 	return false;
@@ -199,17 +211,34 @@ bool store_get(struct store *s, const char *key, struct buf *out, struct err *er
 	}
 }
 
+/* Where objects are, so that the same folders, rights and listing are tried. */
+#define PROBE_FOLDER "ripcord-probe"
+
+static bool check_probe(struct store *s, const char *key, const char *id, struct err *err)
+{
+	cleanup_buf struct buf back = BUF_INIT(64);
+	cleanup_strv struct strv keys = STRV_INIT;
+
+	if (!store_get(s, key, &back, err) || !store_list(s, &keys, err))
+		return false;
+	if (strcmp(buf_text(&back), id) != 0)
+		return err_set(err, ERR_BACKUP, "store %s: a probe object came back with other bytes",
+		               s->name);
+	return strv_has(&keys, key) ||
+	       err_set(err, ERR_BACKUP, "store %s: a probe object was written and is not listed", s->name);
+}
+
 bool store_check(struct store *s, struct err *err)
 {
 	char id[17], key[64];
-	cleanup_buf struct buf back = BUF_INIT(sizeof(id));
+	struct err ignored = ERR_INIT;
 
 	random_hex(id, sizeof(id) - 1);
-	snprintf(key, sizeof(key), "ripcord-probe-%s", id);
-	if (!store_put(s, key, id, sizeof(id) - 1, err))
+	snprintf(key, sizeof(key), PROBE_FOLDER "/%s/probe", id);
+	if (!store_put(s, key, id, sizeof(id) - 1, err)) {
+		(void)!store_remove(s, key, &ignored); /* folders may have been made */
 		return false;
-	bool ok = store_get(s, key, &back, err);
-	if (ok && strcmp(buf_text(&back), id) != 0)
-		ok = err_set(err, ERR_BACKUP, "store %s: a probe object came back with other bytes", s->name);
+	}
+	bool ok = check_probe(s, key, id, err);
 	return store_remove(s, key, err) && ok;
 }

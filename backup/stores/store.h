@@ -5,7 +5,8 @@
  * One struct store_ops a kind of store.  Three rules fit a folder as well as S3, SFTP or HTTP:
  *   - an upload is seen by nobody before upload_finish(), and by nobody ever after upload_abort();
  *   - store_put() of a small object is atomic: the old bytes or the new ones, never a mixture;
- *   - what upload_finish() or store_put() reported as done survives a power cut.
+ *   - what upload_finish() or store_put() reported as done survives a power cut; on a server that is as far
+ *     as its protocol has words for it (docs/stores.md).
  * Large objects are streamed in order and never kept whole, so a multipart upload fits behind
  * begin/write/finish.  One upload is driven by one thread at a time.
  *
@@ -51,6 +52,9 @@ struct upload { struct store *store; };
 struct download { struct store *store; };
 
 extern const struct store_ops store_file_ops;
+extern const struct store_ops store_s3_ops;
+extern const struct store_ops store_sftp_ops;
+extern const struct store_ops store_http_ops;
 
 /* A key is relative, has no empty, "." or ".." part and no byte below a blank: ERR_BACKUP otherwise. */
 MUST_CHECK bool store_key_check(const char *key, struct err *err);
