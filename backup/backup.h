@@ -44,7 +44,7 @@ void stores_close(struct stores *s);
 /* Free bytes of a store; *known false where nobody can say (S3).  For the gate. */
 MUST_CHECK bool store_free_bytes(const struct store *s, bool *known, int64_t *bytes, struct err *err);
 const char *store_name(const struct store *s);
-/* Writes, reads back and removes a small probe object: for doctor and the gates.  ERR_BACKUP. */
+/* Writes, reads back, lists and removes a small probe object: for doctor.  ERR_BACKUP. */
 MUST_CHECK bool store_check(struct store *s, struct err *err);
 
 /* ------------------------------------------------------------------ the dump programs */
@@ -125,6 +125,7 @@ struct backup_entry {
 	struct manifest *manifest;
 	struct strv stores; /* names of those that have it */
 	bool condemned;     /* a deletion of it was begun and broke off before the manifest was gone */
+	bool bad_marks;     /* one that says it is verified is damaged: only known of backup_list_read_one() */
 };
 
 /* What lies in a backup's place without a manifest: left by a run, or by a deletion, that broke off. */
@@ -140,6 +141,7 @@ struct backup_list {
 	size_t n;
 	struct backup_leftover *leftovers;
 	size_t n_leftovers;
+	struct strv damaged;    /* folders whose manifest could not be read or believed */
 	struct strv warnings;   /* stores that could not be read, manifests and marks that are damaged */
 };
 /* One listing a store; every manifest is read once, and that a backup is verified is taken from the listing.
@@ -177,6 +179,8 @@ MUST_CHECK bool backup_spare(const struct stores *stores, const struct manifest 
 /* The folders that have a pin at this moment, for whoever is about to delete: a listing a store. */
 MUST_CHECK bool backup_pins_now(const struct stores *stores, struct strv *folders, struct err *err);
 const char *manifest_folder(const struct manifest *m);       /* its place in every store */
+/* The major version of the pg_dump that wrote it; 0 when the manifest does not say.  A newer pg_restore reads it, too. */
+int manifest_pg_major(const struct manifest *m);
 /* Microseconds of UTC; what the backup holds is not older. */
 int64_t manifest_created_us(const struct manifest *m);
 

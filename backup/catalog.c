@@ -108,15 +108,15 @@ static void read_pin(struct reading *r, struct store *s, struct manifest *m)
 }
 
 /* Of the list of all, a name is believed; where one backup is looked at, its marks are opened. */
-static bool is_good(struct reading *r, struct store *s, const struct manifest *m, enum mark_kind kind)
+static bool is_good(struct reading *r, struct store *s, struct backup_entry *e, enum mark_kind kind)
 {
 	cleanup_free char *value = NULL;
 	struct err err = ERR_INIT;
 
-	if (!r->only)
+	if (!r->only ||
+	    mark_read(s, manifest_folder(e->manifest), manifest_id(e->manifest), kind, &value, &err))
 		return true;
-	if (mark_read(s, manifest_folder(m), manifest_id(m), kind, &value, &err))
-		return true;
+	e->bad_marks = true;
 	strv_add(&r->list.warnings, err.msg);
 	return false;
 }
@@ -136,7 +136,7 @@ static void read_marks(struct reading *r, struct store *s, const struct folder *
 	if (folder_has(f, mark_types[MARK_PIN].object))
 		read_pin(r, s, m);
 	for (enum mark_kind kind = MARK_READ; kind <= MARK_DRILL; kind++) {
-		if (!folder_has(f, mark_types[kind].object) || !is_good(r, s, m, kind) ||
+		if (!folder_has(f, mark_types[kind].object) || !is_good(r, s, e, kind) ||
 		    !is_stronger(kind, m->verified_how))
 			continue;
 		free(m->verified_how);
@@ -264,6 +264,7 @@ static void read_folder(struct reading *r, struct store *s, const struct folder 
 		return;
 	}
 	if (!read_manifest(s, f, &m, &err)) {
+		strv_add(&r->list.damaged, f->name);
 		strv_add(&r->list.warnings, err.msg);
 		return;
 	}
@@ -365,6 +366,7 @@ void backup_list_clear(struct backup_list *l)
 	}
 	free(l->v);
 	free(l->leftovers);
+	strv_clear(&l->damaged);
 	strv_clear(&l->warnings);
 	*l = (struct backup_list){ .v = NULL };
 }

@@ -240,6 +240,15 @@ const char *manifest_object_name(const struct manifest *m)
 	return json_string_value(json_object_get(json_object_get(m->json, "object"), "name"));
 }
 
+/* "pg_dump (PostgreSQL) 15.20 (Debian ...)" */
+int manifest_pg_major(const struct manifest *m)
+{
+	const char *version = json_string_value(json_object_get(json_object_get(m->json, "tools"), "pg_dump"));
+	const char *number = version ? strchr(version, ')') : NULL;
+
+	return number ? (int)strtol(number + 1, NULL, 10) : 0;
+}
+
 char *manifest_key(const struct manifest *m, const char *object)
 {
 	return mem_fmt("%s/%s", manifest_folder(m), object);

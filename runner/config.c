@@ -112,8 +112,9 @@ static bool is_known_section(const char *section)
 
 static bool unknown_section(const struct loading *l, const struct ini_entry *e, struct err *err)
 {
-	static const char *const sections[] = { "ripcord", "database", "backup", "store local", "guard",
-		                                "policy",  "schema",   "store",  "hook" };
+	static const char *const sections[] = { "ripcord", "database", "backup", "store local",
+		                                "guard",   "metrics",  "notify", "policy",
+		                                "schema",  "store",    "hook" };
 	const char *near = text_nearest(e->section, sections, sizeof(sections) / sizeof(sections[0]));
 
 	err_set(err, ERR_USAGE, "unknown section [%s]", e->section);
@@ -123,7 +124,7 @@ static bool unknown_section(const struct loading *l, const struct ini_entry *e, 
 		err_hint(err, "did you mean [%s]?", near);
 	else
 		err_hint(err, "sections are [ripcord], [database], [backup], [store NAME], [guard], "
-		              "[policy], [hook NAME]");
+		              "[metrics], [notify], [policy], [hook NAME]");
 	return at(l, e, err);
 }
 
@@ -215,7 +216,7 @@ static bool take_fixed(struct loading *l, struct err *err)
 		const struct ini_entry *e = ini_get(&l->ini, row->key.section, row->key.key);
 		bool ok;
 
-		if (strcmp(row->key.section, "hook") == 0 || strcmp(row->key.section, "store local") == 0)
+		if (strcmp(row->key.section, "hook") == 0 || text_starts(row->key.section, "store "))
 			continue;
 		if (strcmp(row->key.section, "database") == 0 && strcmp(row->key.key, "url") == 0)
 			ok = take_database_url(l, row, e, err);
@@ -256,12 +257,13 @@ static bool fill_store(struct loading *l, const char *section, struct strv *into
 	for (size_t i = 0; i < l->ini.n; i++) {
 		const struct ini_entry *e = &l->ini.v[i];
 		bool is_path = is_file && strcmp(e->key, "path") == 0;
+		bool is_other_file = !is_file && text_ends(e->key, "_file") && *e->value; /* ca_file ... */
 
 		if (strcmp(e->section, section) != 0 || strcmp(e->key, "type") == 0 ||
 		    ini_get(&l->ini, section, e->key) != e)
 			continue; /* of two, the later one counts: -x */
 		has_path |= is_path;
-		if (!add_store_key(l, into, e, NULL, is_path, err))
+		if (!add_store_key(l, into, e, NULL, is_path || is_other_file, err))
 			return false;
 	}
 	if (is_file && !has_path && strcmp(section, "store local") == 0)
@@ -316,6 +318,7 @@ static bool take_store(struct loading *l, const char *name, struct store_config 
 	out->keys = strv_argv(&into[0]);
 	out->values = strv_argv(&into[1]);
 	out->n = into[0].n;
+	out->state_dir = l->box->config.state_dir;
 	return true;
 }
 
@@ -432,7 +435,7 @@ static bool has_password(const char *url)
 
 static bool is_literal_secret(const struct ini_entry *e)
 {
-	static const char *const names[] = { "secret_key", "password", "token", "secret" };
+	static const char *const names[] = { "secret_key", "password", "token", "secret", "session_token" };
 
 	if (e->line == 0)
 		return false;

@@ -43,6 +43,7 @@ struct config {
 	const char *version_table, *version_schema; /* schema NULL: first of search_path */
 	const char *state_dir;     /* absolute */
 	bool whole;                /* transaction = whole */
+	const char *installation;  /* NULL: named after where the URL leads, see runner/upkeep/installation.h */
 	/* [database] */
 	const char *url;           /* NULL when none is set: commands that need one say so */
 	const char *maintenance_db, *role; /* role NULL when empty */
@@ -56,6 +57,7 @@ struct config {
 	const char *keep;
 	struct strv keep_revisions;
 	int64_t max_bytes;         /* 0: none */
+	bool prune_after_backup;   /* prune = after-backup */
 	const char *pg_bindir;     /* where pg_dump is, NULL: found */
 	int64_t server_free_bytes; /* configured capacity of a server whose disk is not ours; -1: unknown */
 	struct store_config *store_configs; /* those named in stores, in that order */
@@ -65,6 +67,12 @@ struct config {
 	enum writes_mode writes;
 	bool fence_hooks_inside, fence_on_stuck_closed;
 	int64_t lock_timeout_ms, lock_budget_ms, lock_hold_ms, statement_timeout_ms, accept_after_ms;
+	/* [metrics] */
+	const char *textfile;      /* absolute; NULL: none */
+	/* [notify] */
+	const char *notify_success, *notify_failure; /* URLs, NULL: none */
+	int64_t notify_timeout_ms;
+	int notify_attempts;
 	/* [policy] */
 	const char *preset;
 	/* [hook ...] */

@@ -1,5 +1,6 @@
 #include "runner/config_keys.h"
 
+#include "backup/retention.h"
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/file.h"
@@ -210,23 +211,9 @@ static bool take_engine(const struct slot *slot, struct err *err)
 
 static bool take_keep(const struct slot *slot, struct err *err)
 {
-	static const char *const names[] = { "last", "hourly", "daily", "weekly", "monthly", "yearly" };
-	cleanup_strv struct strv rules = STRV_INIT;
+	struct retention_rules rules = { .age_s = 0 };
 
-	strv_split(&rules, slot->value);
-	for (size_t i = 0; i < rules.n; i++) {
-		char *number = strchr(rules.v[i], ':');
-		int64_t count = 0;
-		bool known = false;
-
-		for (size_t k = 0; number && k < sizeof(names) / sizeof(names[0]); k++)
-			known |= strncmp(rules.v[i], names[k], (size_t)(number - rules.v[i])) == 0 &&
-			         strlen(names[k]) == (size_t)(number - rules.v[i]);
-		if (!known || !text_to_int64(number + 1, &count) || count < 0)
-			return must_be(slot, "a list such as last:7 daily:14 weekly:8 monthly:12 yearly:3",
-			               err);
-	}
-	return take_text(slot, err);
+	return retention_parse(slot->value, &rules, err) && take_text(slot, err);
 }
 
 /* A preset's name, or a path when it looks like one. */
@@ -236,10 +223,10 @@ static bool take_preset(const struct slot *slot, struct err *err)
 	                                                                  : take_name(slot, err);
 }
 
-static bool take_url_of_hook(const struct slot *slot, struct err *err)
+static bool take_web_url(const struct slot *slot, struct err *err)
 {
 	if (*slot->value && !text_starts(slot->value, "http://") && !text_starts(slot->value, "https://"))
-		return err_set(err, ERR_USAGE, "url must begin with http:// or https://");
+		return err_set(err, ERR_USAGE, "%s must begin with http:// or https://", slot->row->key.key);
 	return take_text(slot, err);
 }
 
@@ -273,6 +260,13 @@ const struct key_row config_rows[] = {
 	{ { "ripcord", "state_dir", ".ripcord", "path", "journals of the runs" },
 	  C(state_dir),
 	  take_path,
+	  KEY_BUILT },
+	{ { "ripcord", "installation", "", "name",
+	    "tells production from its copies, in backups: only its own are pruned; empty: host and port of "
+	    "the "
+	    "URL" },
+	  C(installation),
+	  take_text,
 	  KEY_BUILT },
 	{ { "ripcord", "transaction", "per-revision", "per-revision | whole",
 	    "a transaction for each revision, or one for the whole run" },
@@ -335,13 +329,19 @@ const struct key_row config_rows[] = {
 	  take_choice,
 	  KEY_BUILT },
 	{ { "backup", "keep", "last:7 daily:14 weekly:8", "list",
-	    "retention: last, hourly, daily, weekly, monthly, yearly" },
+	    "retention: last, hourly, daily, weekly, monthly, yearly, age; empty: everything is kept" },
 	  C(keep),
 	  take_keep,
 	  KEY_BUILT },
-	{ { "backup", "keep_revisions", "", "list", "revisions whose backups are kept for ever" },
+	{ { "backup", "keep_revisions", "", "list",
+	    "revisions of which a backup is always kept; * means every revision" },
 	  C(keep_revisions),
 	  take_list,
+	  KEY_BUILT },
+	{ { "backup", "prune", "by-hand", "by-hand | after-backup",
+	    "when retention runs: ripcord backup prune alone, or also after each ripcord backup create" },
+	  C(prune_after_backup),
+	  take_switch,
 	  KEY_BUILT },
 	{ { "backup", "max_bytes", "", "size", "warn when the backups take more; empty: no limit" },
 	  C(max_bytes),
@@ -355,6 +355,80 @@ const struct key_row config_rows[] = {
 
 	{ { "store local", "type", "file", "file", "a folder on this machine" }, 0, take_nothing, KEY_BUILT },
 	{ { "store local", "path", "backups", "path", "where the backups are" }, 0, take_nothing, KEY_BUILT },
+	{ { "store NAME, type = s3", "type", "s3", "s3",
+	    "a bucket of Amazon S3, or of a server that speaks its protocol" },
+	  0,
+	  take_nothing,
+	  KEY_QUIET },
+	{ { "store NAME, type = s3", "bucket", "", "name", "it must be there already" },
+	  0,
+	  take_nothing,
+	  KEY_QUIET },
+	{ { "store NAME, type = s3", "prefix", "", "text",
+	    "folder in the bucket; give a bucket that holds other things one" },
+	  0,
+	  take_nothing,
+	  KEY_QUIET },
+	{ { "store NAME, type = s3", "region", "us-east-1", "text",
+	    "empty: AWS_REGION, AWS_DEFAULT_REGION, the profile's, and then the default" },
+	  0,
+	  take_nothing,
+	  KEY_QUIET },
+	{ { "store NAME, type = s3", "endpoint", "", "URL",
+	    "another server, as https://HOST:PORT; empty: AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL, and then "
+	    "AWS" },
+	  0,
+	  take_nothing,
+	  KEY_QUIET },
+	{ { "store NAME, type = s3", "addressing", "auto", "auto | path | virtual",
+	    "whether the bucket stands in the path or in front of the host's name; auto: in the path for an "
+	    "endpoint of one's own" },
+	  0,
+	  take_nothing,
+	  KEY_QUIET },
+	{ { "store NAME, type = s3", "allow_http", "no", "yes | no",
+	    "take an endpoint without TLS that is not this machine" },
+	  0,
+	  take_nothing,
+	  KEY_QUIET },
+	{ { "store NAME, type = s3", "ca_file", "", "path",
+	    "certificates that are trusted in place of the system's" },
+	  0,
+	  take_nothing,
+	  KEY_QUIET },
+	{ { "store NAME, type = s3", "access_key", "", "text",
+	    "with secret_key; empty: found as the AWS tools find theirs" },
+	  0,
+	  take_nothing,
+	  KEY_QUIET },
+	{ { "store NAME, type = s3", "secret_key", "", "text", "best as ${NAME}" },
+	  0,
+	  take_nothing,
+	  KEY_QUIET },
+	{ { "store NAME, type = s3", "session_token", "", "text", "of temporary keys" },
+	  0,
+	  take_nothing,
+	  KEY_QUIET },
+	{ { "store NAME, type = s3", "profile", "", "name",
+	    "of ~/.aws/credentials and ~/.aws/config, before the environment's keys" },
+	  0,
+	  take_nothing,
+	  KEY_QUIET },
+	{ { "store NAME, type = s3", "part_size", "16MiB", "size",
+	    "of a part of a large object; two are in memory. Amazon S3 takes no less than 5MiB" },
+	  0,
+	  take_nothing,
+	  KEY_QUIET },
+	{ { "store NAME, type = s3", "attempts", "10", "number",
+	    "tries of a request that failed in a way that passes" },
+	  0,
+	  take_nothing,
+	  KEY_QUIET },
+	{ { "store NAME, type = s3", "stall_timeout", "30s", "duration",
+	    "a connection is given up on which nothing moves for this long" },
+	  0,
+	  take_nothing,
+	  KEY_QUIET },
 
 	{ { "guard", "on_failure", "downgrade, restore", "list",
 	    "rungs after rollback: downgrade, restore; empty: rollback alone" },
@@ -398,6 +472,30 @@ const struct key_row config_rows[] = {
 	    "an upgrade's backup stays pinned this long, or until ripcord accept" },
 	  C(accept_after_ms),
 	  take_duration,
+	  KEY_BUILT },
+
+	{ { "metrics", "textfile", "", "path",
+	    "file for Prometheus's textfile collector, written after each backup, verify, prune; empty: "
+	    "none" },
+	  C(textfile),
+	  take_path_or_none,
+	  KEY_BUILT },
+	{ { "notify", "success", "", "URL",
+	    "gets a POST with JSON when a backup, verify or prune is done; empty: none" },
+	  C(notify_success),
+	  take_web_url,
+	  KEY_BUILT },
+	{ { "notify", "failure", "", "URL", "the same when one has failed" },
+	  C(notify_failure),
+	  take_web_url,
+	  KEY_BUILT },
+	{ { "notify", "timeout", "10s", "duration", "of one attempt" },
+	  C(notify_timeout_ms),
+	  take_duration_above_0,
+	  KEY_BUILT },
+	{ { "notify", "attempts", "3", "number", "tries before a warning says that nobody was told" },
+	  C(notify_attempts),
+	  take_attempts,
 	  KEY_BUILT },
 
 	{ { "policy", "preset", "production", "development | staging | production | path",
@@ -448,7 +546,7 @@ const struct key_row config_rows[] = {
 	  H(expect),
 	  take_text,
 	  KEY_QUIET },
-	{ { "hook", "url", "", "URL", "an HTTP GET" }, H(url), take_url_of_hook, KEY_QUIET },
+	{ { "hook", "url", "", "URL", "an HTTP GET" }, H(url), take_web_url, KEY_QUIET },
 	{ { "hook", "status", "200", "number", "the HTTP status that url must answer with" },
 	  H(status),
 	  take_status,

@@ -71,3 +71,19 @@ json_t *app_json_strings(const struct strv *s)
 		json_push(array, json_str(s->v[i]));
 	return array;
 }
+
+void app_print_list(const struct app *app, size_t n, const void *ctx,
+                    json_t *(*json)(const void *ctx, size_t i),
+                    void (*print)(FILE *out, const void *ctx, size_t i))
+{
+	json_t *array = app->globals->json ? json_array() : NULL;
+
+	for (size_t i = 0; i < n; i++) {
+		if (array)
+			json_push(array, json(ctx, i));
+		else
+			print(app->out, ctx, i);
+	}
+	if (array)
+		app_print_json(app, array);
+}

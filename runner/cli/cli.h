@@ -106,6 +106,9 @@ struct actor app_actor(const char *run);
 /* Prints one JSON value and a line's end; steals it. */
 void app_print_json(const struct app *app, json_t *value);
 json_t *app_json_strings(const struct strv *s);
+/* A list of n things in ctx: one array with --json, else what `print` writes of each. */
+void app_print_list(const struct app *app, size_t n, const void *ctx, json_t *(*json)(const void *ctx, size_t i),
+                    void (*print)(FILE *out, const void *ctx, size_t i));
 
 /* ---------------------------------------------------------------- the commands, each defined in its cmd_ file */
 
@@ -118,6 +121,7 @@ extern const struct command command_current, command_history, command_heads, com
 extern const struct command command_show, command_check;
 extern const struct command command_backup_create, command_backup_list, command_backup_show;
 extern const struct command command_backup_verify, command_backup_pin, command_backup_unpin;
+extern const struct command command_backup_prune, command_backup_fetch;
 extern const struct command command_restore;
 extern const struct command command_quarantine_list, command_quarantine_drop;
 extern const struct command command_fingerprint;

@@ -1,232 +1,226 @@
+/* `backup create` and `backup verify`: what reads or writes a whole backup. */
 #include "runner/cli/cli.h"
 
 #include "backup/backup.h"
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "runner/cli/backup_line.h"
 #include "runner/guard/backup_run.h"
 #include "runner/progress.h"
+#include "runner/upkeep/prune.h"
+#include "runner/upkeep/recent.h"
+#include "runner/upkeep/upkeep.h"
 
-static bool read_list(const struct app *app, struct stores *stores, struct backup_list *list, struct err *err)
+#include <string.h>
+
+/* ---------------------------------------------------------------- create */
+
+struct create_options {
+	const char *if_older;
+};
+
+static const struct opt create_options[] = {
+	{ "if-older", 0, OPT_TEXT, "AGE",
+	  "does nothing while a verified backup is younger than this (6h, 1d)",
+	  offsetof(struct create_options, if_older) },
+	{ .name = NULL },
+};
+
+/* *done: a backup that is young enough is there, and that was told. */
+static bool skip_recent(struct app *app, const char *if_older, bool *done, struct err *err)
 {
-	if (!stores_open(app->config->store_configs, app->config->n_store_configs, stores, err) ||
-	    !backup_list_read(stores, list, err))
+	cleanup_backup_list struct backup_list list = { .n = 0 };
+	const struct backup_entry *recent;
+	int64_t age_ms;
+
+	if (!text_to_duration_ms(if_older, &age_ms) || age_ms <= 0) {
+		err_set(err, ERR_USAGE, "--if-older is an age such as 6h or 1d, not \"%s\"", if_older);
 		return false;
-	for (size_t i = 0; i < list->warnings.n; i++)
-		log_warn("%s", list->warnings.v[i]);
+	}
+	if (!recent_backup(app->config, age_ms, &list, &recent, err))
+		return false;
+	*done = recent != NULL;
+	if (!recent)
+		return true;
+	upkeep_tell(app->config, &(struct upkeep_event){ .work = UPKEEP_BACKUP,
+	                                                 .manifest = recent->manifest,
+	                                                 .seconds = -1,
+	                                                 .unchanged = true });
+	if (app->globals->json) {
+		json_t *o = backup_entry_json(recent);
+		json_put(o, "taken", json_false());
+		app_print_json(app, o);
+	} else {
+		fprintf(app->out, "nothing to do: backup %s is younger than %s\n",
+		        manifest_id(recent->manifest), if_older);
+	}
 	return true;
 }
 
-/* ---------------------------------------------------------------- create, verify */
-
-static json_t *heads_json(const struct manifest *m)
+/* A backup that was taken stands, whatever becomes of the old ones: a failure here is a warning, and in the metrics. */
+static json_t *prune_after(const struct app *app)
 {
-	json_t *heads = json_object_get(manifest_json(m), "heads");
+	cleanup_prune struct prune p = { .n_delete = 0 };
+	const struct prune_choice choice = { .leftovers = false };
+	struct err err = ERR_INIT;
+	json_t *deleted;
 
-	return heads ? json_incref(heads) : json_array();
+	bool ok = prune_plan(app->config, &choice, &p, &err) && prune_apply(&p, &err);
+	upkeep_tell(app->config, &(struct upkeep_event){
+					 .work = UPKEEP_PRUNE, .failure = ok ? NULL : &err, .seconds = -1 });
+	if (!ok)
+		log_warn("the backup is taken, but old ones were not all pruned: %s", err.msg);
+	prune_warn_size(app->config, &p);
+	cleanup_json json_t *all = prune_json(&p, false);
+	deleted = json_object_get(all, "deleted");
+	if (!app->globals->json && json_array_size(deleted) > 0)
+		fprintf(app->out, "pruned %zu older backups\n", json_array_size(deleted));
+	return json_incref(deleted);
 }
 
-static json_t *manifest_summary(const struct manifest *m)
+static void print_created(struct app *app, const struct manifest *m, double seconds)
 {
-	json_t *o = json_object();
+	char size[TEXT_SHORT], took[TEXT_SHORT];
+	cleanup_json json_t *pruned = NULL;
 
-	json_put(o, "id", json_str(manifest_id(m)));
-	json_put(o, "database", json_str(manifest_str(m, "database")));
-	json_put(o, "heads", heads_json(m));
-	json_put(o, "engine", json_str(manifest_str(m, "engine")));
-	json_put(o, "created", json_str(manifest_str(m, "created")));
-	json_put(o, "bytes", json_integer(manifest_bytes(m)));
-	json_put(o, "verified", json_boolean(manifest_is_verified(m)));
-	json_put(o, "pinned", json_boolean(manifest_is_pinned(m)));
-	return o;
+	if (!app->globals->json)
+		fprintf(app->out, "backup %s: %s in %s, verified\n", manifest_id(m),
+		        text_size(manifest_bytes(m), size), text_duration((int64_t)(seconds * 1000), took));
+	pruned = app->config->prune_after_backup ? prune_after(app) : json_array();
+	if (app->globals->json) {
+		json_t *o = backup_summary(m);
+		json_put(o, "seconds", json_real(seconds));
+		json_put(o, "taken", json_true());
+		json_put(o, "pruned", json_incref(pruned));
+		app_print_json(app, o);
+	}
+}
+
+static bool create(struct app *app, const char *if_older, struct manifest **m, double *seconds,
+                   struct err *err)
+{
+	bool done = false;
+
+	if (if_older && !skip_recent(app, if_older, &done, err))
+		return false;
+	return done || backup_run_create(app->config, m, seconds, err);
 }
 
 static bool run_create(struct app *app, struct err *err)
 {
+	const struct create_options *o = app->options;
 	cleanup_manifest struct manifest *m = NULL;
-	char size[TEXT_SHORT], took[TEXT_SHORT];
-	double seconds;
+	double seconds = -1;
 
-	if (!backup_run_create(app->config, &m, &seconds, err))
-		return false;
+	bool ok = create(app, o->if_older, &m, &seconds, err);
 	progress_finish();
-	if (app->globals->json) {
-		json_t *o = manifest_summary(m);
-		json_put(o, "seconds", json_real(seconds));
-		app_print_json(app, o);
+	if (ok && !m)
 		return true;
-	}
-	fprintf(app->out, "backup %s: %s in %s, verified\n", manifest_id(m),
-	        text_size(manifest_bytes(m), size), text_duration((int64_t)(seconds * 1000), took));
-	return true;
+	if (ok || err->code != ERR_USAGE)
+		upkeep_tell(app->config, &(struct upkeep_event){ .work = UPKEEP_BACKUP,
+		                                                 .failure = ok ? NULL : err,
+		                                                 .manifest = m,
+		                                                 .seconds = seconds });
+	if (ok)
+		print_created(app, m, seconds);
+	return ok;
 }
 
 const struct command command_backup_create = {
 	.name = "backup create",
 	.about = "takes a backup and reads it back",
-	.usage = "",
+	.usage = "[--if-older AGE]",
 	.text = "Dumps the database into every configured store at once, reads it back, and verifies it as "
 		"the\n"
-		"configuration's _verify_ says. *ripcord backup* means the same.",
+		"configuration's _verify_ says. *ripcord backup* means the same. With *--if-older* a "
+	        "verified "
+		"backup of this\n"
+		"database and installation that is younger, and in as many stores as _stores\\_required_ "
+	        "asks "
+		"for, is enough:\n"
+		"for timers. With _prune = after-backup_ retention runs afterwards.",
+	.options = create_options,
+	.options_size = sizeof(struct create_options),
 	.needs = NEEDS_CONFIG | NEEDS_DATABASE,
 	.run = run_create,
 };
 
+/* ---------------------------------------------------------------- verify */
+
+struct verify_options {
+	const char *level;
+};
+
+static const struct opt verify_options[] = {
+	{ "level", 0, OPT_TEXT, "read|restore|drill", "how far, instead of the configuration's verify",
+	  offsetof(struct verify_options, level) },
+	{ .name = NULL },
+};
+
+static bool read_level(const char *word, enum verify_mode *mode, struct err *err)
+{
+	for (*mode = BACKUP_VERIFY_READ; *mode <= BACKUP_VERIFY_DRILL; ++*mode)
+		if (strcmp(word, verify_name(*mode)) == 0)
+			return true;
+	return err_set(err, ERR_USAGE, "--level is read, restore or drill, not \"%s\"", word);
+}
+
+static void print_verified(struct app *app, const struct verify_result *r)
+{
+	if (r->not_restored)
+		log_warn("read, but not restored, for want of a server: %s", r->not_restored);
+	if (app->globals->json) {
+		json_t *o = backup_summary(r->manifest);
+		json_put(o, "verified", json_true());
+		json_put(o, "how", json_str(r->how));
+		app_print_json(app, o);
+	} else {
+		fprintf(app->out, "backup %s is sound (%s)\n", manifest_id(r->manifest), r->how);
+	}
+}
+
 static bool run_verify(struct app *app, struct err *err)
 {
-	cleanup_manifest struct manifest *m = NULL;
+	const struct verify_options *o = app->options;
+	struct verify_result result = { .how = NULL };
+	struct verify_choice choice = { .id = app->words[0] };
+	enum verify_mode mode;
 
-	if (!backup_run_verify(app->config, app->words[0], &m, err))
+	if (o->level && !read_level(o->level, &mode, err))
 		return false;
+	choice.mode = o->level ? &mode : NULL;
+	bool ok = backup_run_verify(app->config, &choice, &result, err);
 	progress_finish();
-	if (app->globals->json)
-		app_print_json(app, manifest_summary(m));
-	else
-		fprintf(app->out, "backup %s is sound\n", manifest_id(m));
-	return true;
+	if (ok || err->code != ERR_USAGE)
+		upkeep_tell(app->config, &(struct upkeep_event){ .work = UPKEEP_VERIFY,
+		                                                 .failure = ok ? NULL : err,
+		                                                 .manifest = result.manifest,
+		                                                 .seconds = result.seconds });
+	if (ok)
+		print_verified(app, &result);
+	verify_result_clear(&result);
+	return ok;
 }
 
 const struct command command_backup_verify = {
 	.name = "backup verify",
 	.about = "reads a backup again, in every store that has it",
-	.usage = "ID",
-	.text = "Reads every stored byte, compares every digest and frame, parses the dump to its end, and, "
-		"as the\n"
-		"configuration's _verify_ says, restores it into a scratch database. Exit 7 when it is "
-		"damaged.",
+	.usage = "ID [--level read | restore | drill]",
+	.text = "Reads every stored byte, compares every digest and frame, parses the dump to its end, and "
+		"looks at the\n"
+		"marks beside it; needs no database for that. As the configuration's _verify_ says, its "
+	        "schema "
+		"or all of it is\n"
+		"then restored into a scratch database; without a server that is left out, with a warning, "
+		"unless *--level* asks\n"
+		"for it. A damaged copy loses its mark, so that retention does not count on it. Exit 7 for "
+	        "any "
+		"damage.",
+	.options = verify_options,
+	.options_size = sizeof(struct verify_options),
 	.min_words = 1,
 	.max_words = 1,
 	.needs = NEEDS_CONFIG,
 	.run = run_verify,
-};
-
-/* ---------------------------------------------------------------- list, show */
-
-static void print_entry(FILE *out, const struct backup_entry *e)
-{
-	const struct manifest *m = e->manifest;
-	cleanup_free char *stores = strv_join(&e->stores, ", ");
-	const json_t *head, *heads = json_object_get(manifest_json(m), "heads");
-	char size[TEXT_SHORT];
-	size_t i;
-
-	fprintf(out, "%s  %-24s  %10s  %s at ", manifest_id(m), manifest_str(m, "created"),
-	        text_size(manifest_bytes(m), size), manifest_str(m, "database"));
-	if (json_array_size(heads) == 0)
-		fputs("base", out);
-	json_array_foreach(heads, i, head) fprintf(out, "%s%s", i ? ", " : "", json_string_value(head));
-	fprintf(out, "  [%s]%s%s\n", stores, manifest_is_verified(m) ? " verified" : "",
-	        manifest_is_pinned(m) ? " pinned" : "");
-}
-
-static bool run_list(struct app *app, struct err *err)
-{
-	cleanup_stores struct stores stores = { .n = 0 };
-	cleanup_backup_list struct backup_list list = { .n = 0 };
-	cleanup_json json_t *array = json_array();
-
-	if (!read_list(app, &stores, &list, err))
-		return false;
-	for (size_t i = 0; i < list.n; i++) {
-		if (app->globals->json) {
-			json_t *o = manifest_summary(list.v[i].manifest);
-			json_put(o, "stores", app_json_strings(&list.v[i].stores));
-			json_push(array, o);
-		} else {
-			print_entry(app->out, &list.v[i]);
-		}
-	}
-	if (app->globals->json)
-		app_print_json(app, json_incref(array));
-	return true;
-}
-
-const struct command command_backup_list = {
-	.name = "backup list",
-	.about = "lists the backups of all stores, newest first",
-	.usage = "",
-	.text = "Lists the backups of every database in every configured store. What has no manifest is no "
-		"backup and\n"
-		"is not listed; a store that cannot be read is a warning.",
-	.needs = NEEDS_CONFIG | PRINTS_LIST,
-	.run = run_list,
-};
-
-static bool run_show(struct app *app, struct err *err)
-{
-	cleanup_stores struct stores stores = { .n = 0 };
-	cleanup_backup_list struct backup_list list = { .n = 0 };
-	const struct backup_entry *entry;
-	json_t *o;
-
-	if (!read_list(app, &stores, &list, err) || !backup_list_find(&list, app->words[0], &entry, err))
-		return false;
-	if (!app->globals->json)
-		print_entry(app->out, entry);
-	o = json_deep_copy(manifest_json(entry->manifest));
-	json_put(o, "stores", app_json_strings(&entry->stores));
-	app_print_json(app, o);
-	return true;
-}
-
-const struct command command_backup_show = {
-	.name = "backup show",
-	.about = "prints the manifest of one backup",
-	.usage = "ID",
-	.text = "Prints what a backup's manifest says, and which stores have it. ID is its id or the "
-		"beginning of it.",
-	.min_words = 1,
-	.max_words = 1,
-	.needs = NEEDS_CONFIG,
-	.run = run_show,
-};
-
-/* ---------------------------------------------------------------- pin, unpin */
-
-static bool set_pin(struct app *app, bool pinned, struct err *err)
-{
-	cleanup_stores struct stores stores = { .n = 0 };
-	cleanup_backup_list struct backup_list list = { .n = 0 };
-	const struct backup_entry *entry;
-	const char *id;
-
-	if (!read_list(app, &stores, &list, err) || !backup_list_find(&list, app->words[0], &entry, err))
-		return false;
-	id = manifest_id(entry->manifest);
-	if (!backup_set_pin(&stores, entry->manifest, pinned, "by hand", err))
-		return false;
-	if (app->globals->json) {
-		json_t *o = json_object();
-		json_put(o, "id", json_str(id));
-		json_put(o, "pinned", json_boolean(pinned));
-		app_print_json(app, o);
-	} else {
-		fprintf(app->out, "backup %s is %s\n", id, pinned ? "pinned" : "no longer pinned");
-	}
-	return true;
-}
-
-static bool run_pin(struct app *app, struct err *err) { return set_pin(app, true, err); }
-static bool run_unpin(struct app *app, struct err *err) { return set_pin(app, false, err); }
-
-const struct command command_backup_pin = {
-	.name = "backup pin",
-	.about = "keeps a backup from being pruned",
-	.usage = "ID",
-	.text = "Pins a backup in every store that has it: nothing removes it until it is unpinned.",
-	.min_words = 1,
-	.max_words = 1,
-	.needs = NEEDS_CONFIG,
-	.run = run_pin,
-};
-
-const struct command command_backup_unpin = {
-	.name = "backup unpin",
-	.about = "lets a backup be pruned again",
-	.usage = "ID",
-	.text = "Takes the pin off a backup in every store that has it.",
-	.min_words = 1,
-	.max_words = 1,
-	.needs = NEEDS_CONFIG,
-	.run = run_unpin,
 };

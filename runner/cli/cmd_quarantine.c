@@ -6,8 +6,9 @@
 #include "runner/confirm.h"
 #include "runner/guard/restore_run.h"
 
-static json_t *entry_json(const struct quarantine_entry *e)
+static json_t *entry_json(const void *ctx, size_t i)
 {
+	const struct quarantine_entry *e = (const struct quarantine_entry *)ctx + i;
 	json_t *o = json_object();
 
 	json_put(o, "database", json_str(e->database));
@@ -17,8 +18,9 @@ static json_t *entry_json(const struct quarantine_entry *e)
 	return o;
 }
 
-static void print_entry(FILE *out, const struct quarantine_entry *e)
+static void print_entry(FILE *out, const void *ctx, size_t i)
 {
+	const struct quarantine_entry *e = (const struct quarantine_entry *)ctx + i;
 	char size[TEXT_SHORT];
 
 	fprintf(out, "%s  %s", e->database, text_size(e->bytes, size));
@@ -30,20 +32,12 @@ static void print_entry(FILE *out, const struct quarantine_entry *e)
 static bool run_list(struct app *app, struct err *err)
 {
 	struct quarantine_entry *entries = NULL;
-	cleanup_json json_t *array = json_array();
 	size_t n = 0;
 
 	if (!quarantine_list(app->config, &entries, &n, err))
 		return false;
-	for (size_t i = 0; i < n; i++) {
-		if (app->globals->json)
-			json_push(array, entry_json(&entries[i]));
-		else
-			print_entry(app->out, &entries[i]);
-	}
+	app_print_list(app, n, entries, entry_json, print_entry);
 	quarantine_entries_free(entries, n);
-	if (app->globals->json)
-		app_print_json(app, json_incref(array));
 	return true;
 }
 

@@ -1,6 +1,7 @@
 #include "runner/cli/cli.h"
 
 #include "base/text.h"
+#include "runner/guard/accept.h"
 #include "runner/guard/restore_run.h"
 
 /* A member's text, "" when it has none: journals of runs that broke off lack some. */

@@ -33,6 +33,8 @@ const struct command *const commands[] = {
 	&command_backup_verify,
 	&command_backup_pin,
 	&command_backup_unpin,
+	&command_backup_prune,
+	&command_backup_fetch,
 	&command_restore,
 	&command_quarantine_list,
 	&command_quarantine_drop,

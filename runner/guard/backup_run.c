@@ -54,31 +54,3 @@ bool backup_run_create(const struct config *config, struct manifest **out, doubl
 	run_report_clear(&report);
 	return ok;
 }
-
-/* ------------------------------------------------------------------ verify */
-
-static bool verify(struct run *run, const char *id, struct manifest **out, struct err *err)
-{
-	const struct ledger_names names = { .schema = run->config->version_schema,
-		                            .table = run->config->version_table };
-
-	if (!run_open_stores(run, err) || !run_find_backup(run, id, err) || !run_connect(run, err) ||
-	    !run_find_tools(run, err) || !ledger_open(run->db, &names, &run->ledger, err) ||
-	    !before_from_backup(run, err) || !run_verify_backup(run, err))
-		return false;
-	*out = run->manifest;
-	run->manifest = NULL;
-	return true;
-}
-
-bool backup_run_verify(const struct config *config, const char *id, struct manifest **out, struct err *err)
-{
-	struct run_report report = { .run = "" };
-	struct run run;
-
-	run_init(&run, config, &by_hand, &report);
-	bool ok = verify(&run, id, out, err);
-	run_clear(&run);
-	run_report_clear(&report);
-	return ok;
-}

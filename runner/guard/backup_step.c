@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "runner/progress.h"
 #include "runner/proof/candidate.h"
+#include "runner/upkeep/installation.h"
 #include "runner/version.h"
 
 #include <stdlib.h>
@@ -20,6 +21,7 @@
 struct snapshot {
 	struct db *db; /* holds it: no other statement may end its transaction before the dump has ended */
 	char *name, *lsn, *timeline, *ids;
+	int64_t large_objects;
 	json_t *rows; /* NULL: the dump tells */
 };
 
@@ -52,6 +54,8 @@ static bool snapshot_open(struct run *run, struct snapshot *s, struct err *err)
 	       db_value(s->db, "SELECT pg_catalog.pg_current_snapshot()::text", DB_NO_ARGS, &s->ids, err) &&
 	       db_value(s->db, "SELECT timeline_id::text FROM pg_catalog.pg_control_checkpoint()", DB_NO_ARGS,
 	                &s->timeline, err) &&
+	       db_int(s->db, "SELECT count(*) FROM pg_catalog.pg_largeobject_metadata", DB_NO_ARGS,
+	              &s->large_objects, err) &&
 	       schema_read(s->db, &options, &run->before.schema, err) &&
 	       identity_read(s->db, &run->before.identity, err);
 }
@@ -60,6 +64,7 @@ static bool snapshot_open(struct run *run, struct snapshot *s, struct err *err)
 static json_t *manifest_facts(const struct run *run, const struct snapshot *s)
 {
 	char hex[SHA256_HEX];
+	cleanup_free char *installation = installation_name(run->config);
 	json_t *out = json_object();
 
 	schema_digest(run->before.schema, SCHEMA_STRICT, hex);
@@ -70,7 +75,9 @@ static json_t *manifest_facts(const struct run *run, const struct snapshot *s)
 	json_put(out, "fingerprint_roles", json_str(hex));
 	json_put(out, "lsn", json_str(s->lsn));
 	json_put(out, "timeline", json_str(s->timeline));
+	json_put(out, "installation", json_str(installation));
 	json_put(out, "snapshot", json_str(s->ids));
+	json_put(out, "large_objects", json_integer(s->large_objects));
 	json_put(out, "database_facts", database_facts_public(run->before.facts));
 	json_put(out, "version_table", json_str(ledger_table(run->ledger)));
 	json_put(out, "run", json_str(run->id));
@@ -126,6 +133,7 @@ static bool take(struct run *run, struct snapshot *s, struct err *err)
 	};
 
 	strv_add(&leave_out, "ripcord.run"); /* a restore must not bring back who held what */
+	strv_add(&leave_out, "ripcord.unit");
 	manifest_free(run->manifest);
 	run->manifest = NULL;
 	bool ok = backup_take(&request, &run->stores, &run->manifest, err);
@@ -196,7 +204,7 @@ static bool read_stores(struct run *run, struct err *err)
 }
 
 /* A sound archive need not restore (proof.md section 2), so the schema at least is restored for real. */
-static bool restore_scratch(struct run *run, bool schema_only, struct err *err)
+bool run_restore_scratch(struct run *run, bool schema_only, struct err *err)
 {
 	cleanup_free char *name = database_derived_name(run->database, "scratch", run->id);
 	cleanup_free char *comment = mem_fmt("ripcord: scratch database of run %s; may be dropped", run->id);
@@ -211,7 +219,7 @@ bool run_verify_backup(struct run *run, struct err *err)
 	enum verify_mode mode = run->config->verify;
 
 	if (!read_stores(run, err) ||
-	    (mode != BACKUP_VERIFY_READ && !restore_scratch(run, mode == BACKUP_VERIFY_RESTORE, err)) ||
+	    (mode != BACKUP_VERIFY_READ && !run_restore_scratch(run, mode == BACKUP_VERIFY_RESTORE, err)) ||
 	    !backup_mark_verified(&run->stores, run->manifest, verify_name(mode), err)) {
 		err_recode(err, err->code == ERR_CANCELLED ? ERR_CANCELLED : ERR_BACKUP);
 		return false;

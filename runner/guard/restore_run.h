@@ -43,7 +43,7 @@ MUST_CHECK bool runs_list(const struct config *config, json_t **out, struct err 
 MUST_CHECK bool runs_find(const char *state_dir, const char *prefix, char **out, struct err *err);
 /* One run by id or unique prefix: {run, outcome, steps[{step, seconds, outcome}], ...}. */
 MUST_CHECK bool runs_show(const struct config *config, const char *run, json_t **out, struct err *err);
-/* `accept`: the upgrade stands, its backup is unpinned.  run NULL: the newest upgraded one. */
-MUST_CHECK bool runs_accept(const struct config *config, const char *run, json_t **out, struct err *err);
+/* {run, outcome, verb, database, started, finished, from, to, backup, accepted} of a journal's lines. */
+json_t *run_summary(const char *run, const json_t *lines);
 
 #endif

@@ -17,7 +17,7 @@ static json_t *copy_of(const json_t *obj, const char *key)
 }
 
 /* What is known of a run that ended, or of one that did not. */
-static json_t *summary(const char *run, const json_t *lines)
+json_t *run_summary(const char *run, const json_t *lines)
 {
 	const json_t *begin = journal_find(lines, "run", "begin"), *end = journal_find(lines, "run", "end");
 	const json_t *before = journal_find(lines, "before", "done");
@@ -85,7 +85,7 @@ bool runs_list(const struct config *config, json_t **out, struct err *err)
 		cleanup_json json_t *lines = NULL;
 		if (!journal_read(config->state_dir, runs.v[i], &lines, err))
 			return false;
-		json_push(list, summary(runs.v[i], lines));
+		json_push(list, run_summary(runs.v[i], lines));
 	}
 	*out = json_incref(list);
 	return true;
@@ -120,62 +120,8 @@ bool runs_show(const struct config *config, const char *run, json_t **out, struc
 
 	if (!runs_find(config->state_dir, run, &id, err) || !journal_read(config->state_dir, id, &lines, err))
 		return false;
-	*out = summary(id, lines);
+	*out = run_summary(id, lines);
 	json_put(*out, "steps", steps_of(lines));
 	json_put(*out, "report", copy_of(journal_find(lines, "run", "end"), "report"));
-	return true;
-}
-
-/* ------------------------------------------------------------------ accept */
-
-/* The newest run that ended as upgraded and is not accepted yet. */
-static bool find_upgraded(const struct config *config, char **id, struct err *err)
-{
-	cleanup_strv struct strv runs = STRV_INIT;
-
-	if (!journal_runs(config->state_dir, &runs, err))
-		return false;
-	for (size_t i = 0; i < runs.n && !*id; i++) {
-		cleanup_json json_t *lines = NULL;
-		if (!journal_read(config->state_dir, runs.v[i], &lines, err))
-			return false;
-		const char *outcome = journal_outcome(lines);
-		if (outcome && strcmp(outcome, "upgraded") == 0 && !journal_find(lines, "run", "accepted"))
-			*id = mem_strdup(runs.v[i]);
-	}
-	return *id || err_set(err, ERR_REFUSED, "there is no upgraded run to accept");
-}
-
-static bool unpin(const struct config *config, const char *backup, const char *run, struct err *err)
-{
-	cleanup_stores struct stores stores = { .n = 0 };
-	cleanup_backup_list struct backup_list list = { .n = 0 };
-
-	(void)run;
-	return stores_open(config->store_configs, config->n_store_configs, &stores, err) &&
-	       backup_list_read_one(&stores, backup, &list, err) &&
-	       backup_set_pin(&stores, list.v[0].manifest, false, NULL, err);
-}
-
-bool runs_accept(const struct config *config, const char *run, json_t **out, struct err *err)
-{
-	cleanup_free char *id = NULL;
-	cleanup_json json_t *lines = NULL;
-	cleanup_journal struct journal *journal = NULL;
-
-	if (!(run ? runs_find(config->state_dir, run, &id, err) : find_upgraded(config, &id, err)) ||
-	    !journal_read(config->state_dir, id, &lines, err))
-		return false;
-	const char *outcome = journal_outcome(lines);
-	if (!outcome || strcmp(outcome, "upgraded") != 0)
-		return err_set(err, ERR_REFUSED, "run %s is %s: only an upgraded run can be accepted", id,
-		               outcome ? outcome : "unfinished");
-	const char *backup = text_of(journal_find(lines, "before", "done"), "backup");
-	if ((*backup && !unpin(config, backup, id, err)) ||
-	    !journal_reopen(config->state_dir, id, &journal, err) ||
-	    !journal_write(journal, "run", "accepted", NULL, err))
-		return false;
-	*out = summary(id, lines);
-	json_put(*out, "accepted", json_true());
 	return true;
 }
