@@ -449,6 +449,7 @@ static bool resolve(struct off *o, const struct piece *piece, const struct class
 	}
 	if (found == FOUND_UNKNOWN)
 		return refuse_resume(o, piece, "nobody can tell whether it took effect", err);
+	o->in_doubt = false;
 	*done = found == FOUND_DONE;
 	return true;
 }
@@ -461,6 +462,8 @@ static bool resume_piece(struct off *o, const struct piece *piece, struct classi
 	*done = false;
 	if (!resume || o->index > resume->done)
 		return true;
+	if (o->index == resume->done && !resume->begun)
+		o->in_doubt = false;
 	if (o->index < resume->done) {
 		*done = true;
 		return pass_done(o, piece, c, err);
@@ -520,11 +523,11 @@ static bool run_all(struct off *o, struct err *err)
 
 bool run_off(struct unit *u, struct err *err)
 {
-	struct off o = { .u = u, .step = &u->steps[0] };
+	struct off o = { .u = u, .step = &u->steps[0], .in_doubt = u->settings->resume != NULL };
 	bool ok = run_all(&o, err);
 
 	if (!ok) {
-		u->report->left_partial = u->report->left_partial || o.done > 0;
+		u->report->left_partial = u->report->left_partial || o.done > 0 || o.in_doubt;
 		roll_back(u, err);
 	}
 	pieces_clear(&o.pieces);

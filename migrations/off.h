@@ -42,6 +42,7 @@ struct off {
 	const struct step *step;
 	struct pieces pieces;
 	size_t index, done;      /* of the piece in hand; pieces that left something */
+	bool in_doubt;           /* pieces of an earlier process may have left something, and are not looked at yet */
 	char *role, *search_path; /* as the section has set them for its session */
 	int64_t started_ms;      /* of the piece: what the lock budget counts from */
 };
