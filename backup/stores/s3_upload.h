@@ -3,7 +3,7 @@
  * part is filled while the one before it is sent by a thread.  Memory: two parts.
  *
  * Parts have the configured size, so that 4,000 of them hold 62 GiB by default; from then on the size doubles every
- * 1,000 parts, so that 10,000 are enough for Amazon's largest object.
+ * 1,000 parts, so that the 10,000 that S3 takes hold 2 TiB.
  */
 #ifndef BACKUP_STORES_S3_UPLOAD_H
 #define BACKUP_STORES_S3_UPLOAD_H
