@@ -11,6 +11,7 @@
 
 const struct mark_type mark_types[N_MARKS] = {
 	[MARK_PIN] = { "pinned.json", "reason", NULL },
+	[MARK_STORED] = { "verified-stored.json", "how", "stored" },
 	[MARK_READ] = { "verified-read.json", "how", "read" },
 	[MARK_RESTORE] = { "verified-restore.json", "how", "restore" },
 	[MARK_DRILL] = { "verified-drill.json", "how", "drill" },
@@ -19,7 +20,7 @@ const struct mark_type mark_types[N_MARKS] = {
 
 bool mark_of_verification(const char *how, enum mark_kind *out, struct err *err)
 {
-	for (enum mark_kind kind = MARK_READ; kind <= MARK_DRILL; kind++) {
+	for (enum mark_kind kind = MARK_STORED; kind <= MARK_DRILL; kind++) {
 		if (strcmp(mark_types[kind].how, how) == 0) {
 			*out = kind;
 			return true;
@@ -67,6 +68,8 @@ static bool parse(const struct buf *text, const char *id, enum mark_kind kind, c
 		return false;
 	if (strcmp(about, id) != 0)
 		return err_set(err, ERR_CORRUPT, "it is about another backup, %s", about);
+	if (mark_types[kind].how && strcmp(word, mark_types[kind].how) != 0)
+		return err_set(err, ERR_CORRUPT, "it says '%s'", word);
 	*value = mem_strdup(word);
 	return true;
 }
@@ -125,7 +128,7 @@ bool backup_unmark_verified(struct store *store, const struct manifest *m, struc
 {
 	bool ok = true;
 
-	for (enum mark_kind kind = MARK_READ; kind <= MARK_DRILL; kind++)
+	for (enum mark_kind kind = MARK_STORED; kind <= MARK_DRILL; kind++)
 		ok = mark_remove(store, m, kind, err) && ok;
 	return ok;
 }
