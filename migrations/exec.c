@@ -177,7 +177,8 @@ static void verify_sql(struct buf *sql, struct message *m, const struct part *pa
 	m->line = part->line;
 	buf_str(sql, part->sql);
 	m->to = sql->len;
-	buf_str(sql, "\n;\nROLLBACK TO SAVEPOINT ripcord_verify;\n");
+	/* Released, so that what follows has the same transaction's id in its rows as the section's own. */
+	buf_str(sql, "\n;\nROLLBACK TO SAVEPOINT ripcord_verify;\nRELEASE SAVEPOINT ripcord_verify;\n");
 	marker_sql(sql, "pg_current_xact_id_if_assigned");
 }
 
@@ -343,9 +344,12 @@ static bool run_with_retries(struct unit *u, struct err *err)
 
 static bool check_locks(const struct revision *rev, const struct section *s, struct err *err)
 {
-	if (!s->locks || s->transaction)
+	bool pieces = !s->transaction || (s == &rev->upgrade && rev->batch.present);
+
+	if (!s->locks || !pieces)
 		return true;
-	err_set(err, ERR_USAGE, "lock needs a transaction that holds it, and the section is transaction=off");
+	err_set(err, ERR_USAGE, "lock needs a transaction that holds it, and the revision is %s",
+	        s->transaction ? "committed part by part" : "transaction=off");
 	return err_at_revision(err, rev, s->line - 1);
 }
 

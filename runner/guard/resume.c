@@ -134,6 +134,8 @@ bool run_resume(struct run *run, const json_t *lines, struct err *err)
 	read_statements(mirror, mirrored, id, &resume);
 	read_begun(mirror, mirrored, id, &resume);
 	read_begun(lines, from, id, &resume);
+	if (resume.done == 0 && !resume.begun)
+		return true; /* nothing of it was begun: it is taken back with the rest */
 	log_info("revision %s: goes on behind its statement %zu", id, resume.done);
 	return run_steps_resume(run, plan, at, &resume, err);
 }

@@ -230,3 +230,45 @@ evidence_of() { [ "$(sql "SELECT count(*) FROM ripcord.run, jsonb_array_elements
   esac
 }
 
+# calls NAME: which of the main thread's calls of that name come from the section's first line in the journal on.
+calls() {
+  local main
+  main=$(head -1 trace | cut -d' ' -f1)
+  awk -v main="$main" -v name="$1" '
+    index($0, "step\\\":\\\"statement") { seen = 1 }
+    $1 == main && index($2, name "(") == 1 { n++; if (seen) print n }' trace
+}
+
+# Killed there, it is resumed, and done once.
+killed_at() {
+  new_project
+  new_database
+  sql "CREATE TABLE keep (id serial PRIMARY KEY, body text); INSERT INTO keep (body) VALUES ('row')"
+  off r1 "" "UPDATE keep SET body = body || '.';
+    CREATE INDEX CONCURRENTLY keep_body ON keep (body);
+    CREATE UNIQUE INDEX CONCURRENTLY keep_id ON keep (id, body);
+    DROP INDEX CONCURRENTLY keep_body;
+    VACUUM keep" "SELECT count(*) = 1 FROM keep WHERE body = 'row.'"
+  run --separate-stderr env ASAN_OPTIONS=detect_leaks=0 strace -f -y -qq -s 200 -o trace -e trace=fsync,sendto,write \
+    ${1:+-e inject="$1":signal=KILL:when="$2"} "$RIPCORD" upgrade head --yes --no-backup --reason "only forward"
+  [ $# = 0 ] || [ "$status" = 137 ] || fail "$1 $2: not killed, exit $status"
+}
+
+@test "killed at every line of its journal and every message of the section: resumed, and done once" {
+  command -v strace >/dev/null || fail "strace is not installed"
+  killed_at
+  assert_exit 0
+  mapfile -t syncs < <(calls fsync)
+  mapfile -t sends < <(calls sendto)
+  [ "${#syncs[@]}" -ge 10 ] || fail "only ${#syncs[@]} lines"
+  [ "${#sends[@]}" -ge 20 ] || fail "only ${#sends[@]} messages"
+  for at in $(printf 'fsync:%s\n' "${syncs[@]:0:10}"; printf 'sendto:%s\n' "${sends[@]:0:30}" | awk 'NR % 6 == 1'); do
+    killed_at "${at%:*}" "${at#*:}"
+    run_ripcord recover --yes --json
+    [ "$status" = 0 ] || fail "$at: exit $status"
+    assert_json '.outcome == "upgraded"' || fail "$at"
+    assert_same "$at: row" "row." "$(sql "SELECT body FROM keep")"
+    assert_same "$at: indexes" keep_id "$(sql "SELECT indexrelid::regclass FROM pg_index WHERE indrelid = 'keep'::regclass AND NOT indisprimary")"
+    assert_same "$at: invalid" 0 "$(invalid_indexes)"
+  done
+}
