@@ -2,13 +2,26 @@
 
 #include <signal.h>
 #include <stddef.h>
+#include <time.h>
 
-static volatile sig_atomic_t count, last;
+/* What comes so soon after one is the same wish: a terminal's Ctrl-C reaches us from it and from npm or make above us,
+ * and a closed session brings SIGHUP and SIGTERM. */
+enum { SAME_WISH_MS = 1000 };
+
+static volatile sig_atomic_t count, last, last_ms;
 static int held; /* signals that are dealt with; only the main thread writes it */
 
+/* clock_gettime() is async-signal-safe; milliseconds that wrap around still have the right distance. */
 static void on_signal(int sig)
 {
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	unsigned now = (unsigned)t.tv_sec * 1000 + (unsigned)(t.tv_nsec / 1000000);
+	if (count > 0 && now - (unsigned)last_ms < SAME_WISH_MS)
+		return;
 	last = sig;
+	last_ms = (sig_atomic_t)now;
 	count++;
 }
 

@@ -1,7 +1,8 @@
 /*
  * cancel.h - the only signal handlers of the program.
  *
- * SIGINT, SIGTERM and SIGHUP (unless nohup had it ignored) count up a number; SIGPIPE and SIGXFSZ are
+ * SIGINT, SIGTERM and SIGHUP (unless nohup had it ignored) count up a number, those within a second of one
+ * as the same; SIGPIPE and SIGXFSZ are
  * ignored: the call that meets a closed pipe, or a file's limit, says so itself.  Whoever waits (db, proc, clock_sleep_ms) looks at the number and gives up with
  * ERR_CANCELLED.  System calls are interrupted (EINTR), not restarted.
  * The way back must not be cancelled by the signal that started it: it begins with

@@ -411,6 +411,8 @@ static void fail(struct run *run, const struct guard_step *step, const struct er
 	struct run_report *r = run->report;
 	struct err ignored = ERR_INIT;
 
+	cancel_hold(); /* a signal has done its work; what is tidied up now must not end by it */
+	run->signals = cancel_count();
 	r->failure = *err;
 	if (!r->failure_phase)
 		r->failure_phase = step->name;
@@ -432,7 +434,8 @@ static void end_journal(struct run *run)
 	cleanup_json json_t *report = run_report_json(run->report);
 	json_t *data = json_pack("{s:s, s:O}", "outcome", outcome, "report", report);
 
-	if (!run->journal) {
+	/* A run that was stopped on its way back has no end: `recover` goes on. */
+	if (!run->journal || run->interrupted) {
 		json_decref(data);
 		return;
 	}
@@ -459,7 +462,7 @@ void guard_run(const struct config *config, const struct guard_request *request,
 	else
 		fail(&run, failed, &err);
 	progress_finish();
-	if (run.journal && !run_hooks(&run, HOOK_ALWAYS, NULL, &hook))
+	if (run.journal && !run.interrupted && !run_hooks(&run, HOOK_ALWAYS, NULL, &hook))
 		log_warn("%s", hook.msg);
 	end_journal(&run);
 	run_clear(&run);

@@ -332,6 +332,7 @@ static void arrive(struct run *run, const struct rung *rung)
 {
 	struct err ignored = ERR_INIT;
 
+	cancel_hold(); /* what a signal would stop now is done */
 	run->report->outcome = rung->outcome;
 	mark_steps(run->report, rung->outcome == OUTCOME_RESTORED ? "restored" : "rolled-back");
 	if (!fence_open(&run->fence, run->admin, &ignored)) {
@@ -365,6 +366,9 @@ void run_stuck(struct run *run, const char *why)
 	if (run->candidate)
 		strv_fmt(&r->next, "the backup is restored beside it in database \"%s\"", run->candidate);
 	strv_fmt(&r->next, "ripcord runs show %s", uuid_short(run->id));
+	if (run->interrupted)
+		strv_fmt(&r->next, "ripcord recover %s              to go on with the way back",
+		         uuid_short(run->id));
 	strv_fmt(&r->next, "ripcord recover %s --forward    to keep what is there now", uuid_short(run->id));
 	if (run->config->on_failure_downgrade && !is_command(run))
 		strv_fmt(&r->next, "ripcord recover %s --down       to try the downgrades",
@@ -380,10 +384,23 @@ void run_ladder(struct run *run, const struct err *failure)
 {
 	struct err ignored = ERR_INIT;
 
-	cancel_hold(); /* the signal that began the way back must not end it */
 	if (!run_hooks(run, HOOK_ON_FAILURE, NULL, &ignored))
 		log_warn("%s", ignored.msg);
 	run_rungs(run, failure, RUNG_ROLLBACK, RUNG_RESTORE);
+}
+
+/* The operator asked a second time: what is there is said, and left as it is for `recover`. */
+static void stop_on_signal(struct run *run, const char *rung)
+{
+	struct err err = ERR_INIT;
+	cleanup_free char *why = mem_fmt("stopped by signal %d (%s) on the way back, in %s", cancel_signal(),
+	                                 strsignal(cancel_signal()), rung);
+
+	cancel_hold();
+	run->interrupted = true;
+	if (!journal_write(run->journal, rung, "stopped", json_pack("{s:s}", "why", why), &err))
+		log_warn("%s", err.msg);
+	run_stuck(run, why);
 }
 
 void run_rungs(struct run *run, const struct err *failure, size_t first, size_t last)
@@ -397,6 +414,10 @@ void run_rungs(struct run *run, const struct err *failure, size_t first, size_t 
 		if (reason.code != ERR_NONE) {
 			why = reason;
 			log_info("%s: %s", rungs[i].name, reason.msg);
+		}
+		if (result != CLIMB_BACK && cancel_count() > run->signals) {
+			stop_on_signal(run, rungs[i].name);
+			return;
 		}
 		if (!journal_write(run->journal, rungs[i].name,
 		                   result == CLIMB_BACK   ? "back"

@@ -76,6 +76,8 @@ struct run {
 	int64_t candidate_oid;
 	struct strv recreated_roles;
 	struct journal *journal;
+	int signals;               /* that had come when the way back began: a further one ends it */
+	bool interrupted;          /* and did: the run stays unfinished */
 };
 
 /* run.c: life of the struct, connections */

@@ -1,6 +1,7 @@
 #include "runner/proof/candidate.h"
 
 #include "base/buf.h"
+#include "base/cancel.h"
 #include "base/cleanup.h"
 #include "base/mem.h"
 #include "base/sql.h"
@@ -193,6 +194,7 @@ bool candidate_build(const struct candidate_request *request, struct err *err)
 		return true;
 
 	struct err second = ERR_INIT;
+	cancel_hold(); /* the signal that ended it must not keep what is left of it there */
 	if (!database_drop(request->maintenance, request->name, &second))
 		err_hint(err, "database \"%s\" is left over and could not be dropped: %s", request->name,
 		         second.msg);

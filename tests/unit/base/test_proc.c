@@ -246,6 +246,52 @@ static void obeys_cancel(void **state)
 	assert_false(result.timed_out);
 }
 
+/* Whoever runs it is killed, and cannot end it: the kernel does, and the minder what it has started. */
+static void ends_with_its_parent(bool group)
+{
+	static const char *const argv[] = { "/bin/sh", "-c", "sleep 4321 >/dev/null 2>&1 & echo $! $$; wait",
+		                            NULL };
+	int out[2], status;
+	char line[64] = "", *end;
+
+	assert_int_equal(pipe(out), 0);
+	pid_t runner = fork();
+	if (runner == 0) {
+		struct proc_spec spec = { .argv = argv, .envp = env, .mind_group = group };
+		struct proc_result result;
+		struct err err = ERR_INIT;
+		dup2(out[1], STDERR_FILENO); /* where the standard output of a child without on_stdout goes */
+		_exit(proc_run(&spec, &result, &err));
+	}
+	assert_true(read(out[0], line, sizeof(line) - 1) > 0);
+	pid_t grandchild = (pid_t)strtol(line, &end, 10), child = (pid_t)strtol(end, NULL, 10);
+	usleep(200000); /* until the minder minds */
+	kill(runner, SIGKILL);
+	assert_int_equal(waitpid(runner, &status, 0), runner);
+	int64_t until = clock_ms() + 10000;
+	while ((kill(child, 0) == 0 || (group && kill(grandchild, 0) == 0)) && clock_ms() < until)
+		usleep(10000);
+	assert_int_not_equal(kill(child, 0), 0);
+	if (group)
+		assert_int_not_equal(kill(grandchild, 0), 0);
+	else
+		kill(grandchild, SIGKILL);
+	close(out[0]);
+	close(out[1]);
+}
+
+static void a_child_ends_with_its_parent(void **state)
+{
+	(void)state;
+	ends_with_its_parent(false);
+}
+
+static void a_group_ends_with_its_parent(void **state)
+{
+	(void)state;
+	ends_with_its_parent(true);
+}
+
 static void resets_signals(void **state)
 {
 	(void)state;
@@ -287,6 +333,8 @@ int main(void)
 		cmocka_unit_test(does_not_wait_for_a_daemon),
 		cmocka_unit_test(stops_when_a_callback_fails),
 		cmocka_unit_test(obeys_cancel),
+		cmocka_unit_test(a_child_ends_with_its_parent),
+		cmocka_unit_test(a_group_ends_with_its_parent),
 		cmocka_unit_test(resets_signals),
 		cmocka_unit_test(finds_programs),
 	};
