@@ -18,19 +18,13 @@ in_batches() { sql "SELECT count(*) BETWEEN ${1:-1} AND 999 FROM item WHERE cent
 
 # make_batch ID PARENT OPTIONS [STATEMENT]: adds the column cents, and fills it a hundred rows at a time.
 make_batch() {
-  make_revision "$1" "$2" "ALTER TABLE item ADD COLUMN cents int" "" "ALTER TABLE item DROP COLUMN cents"
+  make_revision "$1" "$2" "ALTER TABLE item ADD COLUMN cents int"
   {
-    printf -- '-- ripcord:batch %s\n' "$3"
+    printf -- '\n-- ripcord:batch %s\n' "$3"
     terminated "${4:-UPDATE item SET cents = price * 100 WHERE id IN (SELECT id FROM item WHERE cents IS NULL ORDER BY id LIMIT 100)}"
-    printf -- '\n-- ripcord:verify\nSELECT count(*) = 0 FROM item WHERE cents IS NULL;\n\n'
-  } >batch
-  sed -i '/^-- ripcord:downgrade/{
-    r batch
-    N
-  }' "$(revision_file "$1")"
-  # r puts the text behind the line: the downgrade's marker goes last.
-  awk '/^-- ripcord:downgrade/ { down = $0; next } down && /^ALTER TABLE item DROP/ { body = $0; next } { print } END { print down; print body }' \
-    "$(revision_file "$1")" >moved && mv moved "$(revision_file "$1")"
+    printf -- '\n-- ripcord:verify\nSELECT count(*) = 0 FROM item WHERE cents IS NULL;\n'
+    printf -- '\n-- ripcord:downgrade\nALTER TABLE item DROP COLUMN cents;\n'
+  } >>"$(revision_file "$1")"
 }
 
 @test "rows are filled in batches, each committed with its evidence, and verified" {

@@ -46,8 +46,8 @@ off() { UPGRADE_OPTIONS=transaction=off make_revision "$@"; }
   run_ripcord upgrade head --yes --json
   assert_exit 0
   assert_json '.outcome == "upgraded"'
-  assert_same begun 13 "$(journal_of | jq -c 'select(.step == "statement" and .event == "begin") | .index' | sort -nu | wc -l)"
-  assert_same done 13 "$(journal_of | jq -c 'select(.step == "statement" and .event == "done")' | wc -l)"
+  assert_same "lines before" 13 "$(journal_of | jq -c 'select(.step == "statement" and .event == "begin") | .index' | sort -nu | wc -l)"
+  assert_same "lines after" 13 "$(journal_of | jq -c 'select(.step == "statement" and .event == "done")' | wc -l)"
   assert_same mirror 13 "$(sql "SELECT count(*) FROM ripcord.run, jsonb_array_elements(journal) l
     WHERE l->>'step' = 'statement' AND l->>'event' = 'done'")"
   assert_same "sent bare" '["create-database","create-index","detach","drop-database","drop-index","reindex","statement","vacuum"]' \

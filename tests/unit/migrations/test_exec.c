@@ -650,6 +650,83 @@ static void a_verify_fails_after_statements_that_stay(void **state)
 	assert_value(b->db, "SELECT to_regclass('t')::text", "t");
 }
 
+static const char off_section[] = "CREATE TABLE t (a int);\nSET search_path = elsewhere, public;\n"
+				  "CREATE INDEX CONCURRENTLY t_a ON t (a);\nINSERT INTO t VALUES (1);\n";
+
+/* As a journal has it of the statement that was begun. */
+static json_t *begun(const char *text, const char *table)
+{
+	char digest[SHA256_HEX];
+	json_t *about = json_object();
+
+	sha256_of(text, strlen(text), digest);
+	json_put(about, "sha256", json_str(digest));
+	json_put(about, "bare", json_boolean(true));
+	json_put(about, "table", json_str(table));
+	json_put(about, "indexes", json_array());
+	return about;
+}
+
+static void resume_at_the_index(struct bench *b, const char *index_sql)
+{
+	sql(b->db, "CREATE TABLE t (a int); CREATE SCHEMA elsewhere");
+	if (index_sql)
+		sql(b->db, index_sql);
+	cleanup_free char *table = value(b->db, "SELECT 't'::regclass::oid::text");
+	cleanup_json json_t *about = begun("CREATE INDEX CONCURRENTLY t_a ON t (a)", table);
+	const struct exec_resume resume = { .done = 2, .begun = about };
+
+	b->settings.resume = &resume;
+	revision(b, "r1", "", " transaction=off", off_section, "SELECT count(*) = 1 FROM t;\n");
+	assert_ran(run_each(b, "head", DIRECTION_UP), b);
+	b->settings.resume = NULL;
+	assert_value(b->db, "SELECT count(*) FROM t", "1");
+	assert_value(b->db, "SELECT count(*) FROM pg_index WHERE indrelid = 't'::regclass AND indisvalid",
+	             "1");
+	assert_value(b->db, "SELECT string_agg(version_num, ' ') FROM alembic_version", "r1");
+}
+
+static void a_section_goes_on_where_nothing_was_done(void **state) { resume_at_the_index(*state, NULL); }
+
+static void a_section_goes_on_where_it_was_done(void **state)
+{
+	resume_at_the_index(*state, "CREATE INDEX t_a ON t (a)");
+}
+
+static void a_section_goes_on_over_an_invalid_index(void **state)
+{
+	resume_at_the_index(*state, "CREATE INDEX t_a ON t (a);"
+	                            "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 't_a'::regclass");
+}
+
+static void a_changed_statement_is_not_resumed(void **state)
+{
+	struct bench *b = *state;
+	cleanup_json json_t *about = begun("CREATE INDEX CONCURRENTLY t_a ON t (b)", "0");
+	const struct exec_resume resume = { .done = 2, .begun = about };
+
+	sql(b->db, "CREATE TABLE t (a int)");
+	b->settings.resume = &resume;
+	revision(b, "r1", "", " transaction=off", off_section, NULL);
+	assert_false(run_each(b, "head", DIRECTION_UP));
+	b->settings.resume = NULL;
+	assert_int_equal(b->err.code, ERR_REFUSED);
+	assert_true(b->report.left_partial);
+}
+
+static void what_was_temporary_is_not_resumed(void **state)
+{
+	struct bench *b = *state;
+	const struct exec_resume resume = { .done = 1 };
+
+	b->settings.resume = &resume;
+	revision(b, "r1", "", " transaction=off", "CREATE TEMP TABLE t (a int);\nSELECT 1;\n", NULL);
+	assert_false(run_each(b, "head", DIRECTION_UP));
+	b->settings.resume = NULL;
+	assert_int_equal(b->err.code, ERR_REFUSED);
+	assert_true(b->report.left_partial);
+}
+
 /* ------------------------------------------------------------------ the ledger */
 
 static void a_changed_row_breaks_the_chain(void **state)
@@ -801,6 +878,11 @@ int main(void)
 		TEST(an_invalid_index_of_ours_is_dropped),
 		TEST(an_invalid_index_of_others_is_not_hidden),
 		TEST(a_verify_fails_after_statements_that_stay),
+		TEST(a_section_goes_on_where_nothing_was_done),
+		TEST(a_section_goes_on_where_it_was_done),
+		TEST(a_section_goes_on_over_an_invalid_index),
+		TEST(a_changed_statement_is_not_resumed),
+		TEST(what_was_temporary_is_not_resumed),
 		TEST(a_changed_row_breaks_the_chain),
 		TEST(a_changed_file_is_refused_and_repaired),
 		TEST(another_checkout_can_go_down),
