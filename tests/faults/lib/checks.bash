@@ -3,12 +3,12 @@
 # Each check prints what is wrong, a line a finding, and nothing otherwise.  They read, in the case's folder:
 #   $status            the exit code of what ran last: the upgrade, or recover
 #   result.json        what it printed
-#   hit                the state that the fault left, as state_of prints it
+#   hit                what the fault left, as rows_of prints it
 #   written            numbers that another session was told are committed; may be missing
 # shellcheck disable=SC2154 # the worker and its libraries share variables
 
 # check_NAME for all of them, in this order.
-checks="outcome state sequences indexes written databases fence sessions processes finished again"
+checks="outcome difference sequences indexes written databases fence sessions processes finished again"
 
 all_checks() {
   local name
@@ -21,29 +21,30 @@ result() { jq -r "$1 // empty" result.json 2>/dev/null; }
 is_old() { cmp -s now "$WORK/$scenario.old"; }
 is_new() { [ "$(scenario_exit "$scenario")" = 0 ] && cmp -s now "$WORK/$scenario.new"; }
 
-# stuck: allowed where the case says so, and then nothing may have been taken from the live database.  (A fence that the
-# fault left behind was part of its fingerprint.)
+# stuck: allowed where the case says so, and then nothing may have been taken from the live database.
 check_outcome() {
   local outcome
   outcome=$(result .outcome)
   case $status:$outcome in
     0:upgraded) is_new || echo "exit 0 'upgraded', and the database is not the new one" ;;
-    0:unchanged | 0:rolled-back | 0:restored | [1237]:* | 4:rolled-back | 5:restored)
-      is_old || is_new || echo "exit $status '$outcome', and the database is neither old nor new"
+    0:unchanged) is_old || is_new || echo "exit 0 'unchanged', and the database is neither old nor new" ;;
+    0:rolled-back | 0:restored | 4:rolled-back | 5:restored | [1237]:*)
+      is_old || echo "exit $status '$outcome', and the database is not the old one"
       ;;
     6:stuck)
       [ -n "$may_be_stuck" ] || echo "stuck: $(result '.next[0]') $(result .failure.message)"
-      diff -q <(grep -v '^fingerprint' now) <(grep -v '^fingerprint' hit) >/dev/null ||
+      grep -v '^fingerprint' now | cmp -s - hit ||
         echo "stuck, and the live database is not as it was found"
       ;;
     *) echo "exit $status '$outcome' $(tail -n 1 result.err)" ;;
   esac
 }
 
-check_state() {
+# Says what is wrong where the outcome is not true of the database.
+check_difference() {
   [ "$status" != 6 ] || return 0
   is_old || is_new ||
-    echo "neither old nor new: $(diff "$WORK/$scenario.old" now | grep '^[<>]' | head -n 4 | tr '\n' ' ')"
+    echo "it differs from the old one: $(diff "$WORK/$scenario.old" now | grep '^[<>]' | head -n 4 | tr '\n' ' ')"
 }
 
 check_sequences() {
@@ -111,14 +112,9 @@ check_sessions() {
 # Whatever the runner started works in the project's folder.
 check_processes() {
   local link
-  for link in /proc/[0-9]*/cwd; do
-    case $(readlink "$link") in
-      "$PWD") ;;
-      *) continue ;;
-    esac
-    link=${link%/cwd}
-    case $(tr '\0' ' ' <"$link/cmdline" 2>/dev/null) in
-      *pg_dump* | *pg_restore* | *ripcord*) echo "a process is left: $(tr '\0' ' ' <"$link/cmdline")" ;;
+  find /proc -maxdepth 2 -name cwd -lname "$PWD" 2>/dev/null | while read -r link; do
+    case $(tr '\0' ' ' <"${link%/cwd}/cmdline" 2>/dev/null) in
+      *pg_dump* | *pg_restore* | "$RIPCORD"*) echo "a process is left: $(tr '\0' ' ' <"${link%/cwd}/cmdline")" ;;
     esac
   done
 }

@@ -29,7 +29,7 @@ ended_by_itself() {
   status=$1
   cp upgrade.json result.json
   cp upgrade.err result.err
-  state_of "$live" >hit
+  rows_of "$live" >hit
 }
 
 # recover_from AFTER: sets $status; the last result is in result.json.
@@ -40,7 +40,7 @@ recover_from() {
     full:*) recover_under ENOSPC "${1#full:}" ;;
     elsewhere) [ ! -e .ripcord ] || mv .ripcord elsewhere ;;
   esac
-  state_of "$live" >hit 2>/dev/null || true
+  rows_of "$live" >hit 2>/dev/null || true
   status=0
   recover >result.json 2>result.err || status=$?
 }

@@ -68,13 +68,14 @@ new_case() {
 
 # ---------------------------------------------------------------- what a database is like
 
-# state_of DATABASE: heads, fingerprint, and a digest of the rows of each table and of each large object.
+# state_of DATABASE: heads, a digest of the rows of each table and of each large object, and the fingerprint.
 state_of() {
-  psql_on "$1" -c "SELECT 'head', version_num FROM alembic_version ORDER BY 2" || return 1
+  rows_of "$1" || return 1
   printf 'fingerprint|'
-  DATABASE_URL=$(url_of "$1") "$RIPCORD" -q fingerprint || return 1
-  psql_on "$1" -f "$FAULTS/lib/rows.sql"
+  DATABASE_URL=$(url_of "$1") "$RIPCORD" -q fingerprint
 }
+
+rows_of() { psql_on "$1" -f "$FAULTS/lib/rows.sql"; }
 
 sequences_of() { psql_on "$1" -c "SELECT schemaname, sequencename, coalesce(last_value, 0) FROM pg_sequences ORDER BY 1, 2"; }
 
