@@ -642,6 +642,17 @@ void conninfo_params(const struct conninfo *ci, const char ***keywords, const ch
 	*values = v;
 }
 
+bool conninfo_is_starting(const struct conninfo *ci)
+{
+	const char **keywords, **values;
+
+	conninfo_params(ci, &keywords, &values);
+	PGPing answer = PQpingParams(keywords, values, 0);
+	free(keywords);
+	free(values);
+	return answer == PQPING_REJECT;
+}
+
 /* ------------------------------------------------------------------ children */
 
 void conninfo_child_env(const struct conninfo *ci, const char *passfile, struct strv *envp)

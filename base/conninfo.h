@@ -29,6 +29,9 @@ const char *conninfo_dbname(const struct conninfo *ci); /* libpq's rule: dbname,
 /* user@host:port/dbname, for messages, logs, journals. */
 const char *conninfo_label(const struct conninfo *ci);
 
+/* The server is there and lets nobody in yet, or any more (SQLSTATE 57P03). */
+bool conninfo_is_starting(const struct conninfo *ci);
+
 /* Keywords and values as PQconnectdbParams wants them, the password among them: for db.c alone.
  * The arrays are the caller's (free), the strings are borrowed. */
 void conninfo_params(const struct conninfo *ci, const char ***keywords, const char ***values);

@@ -37,13 +37,12 @@ static void snapshot_close(struct snapshot *s)
 
 static bool snapshot_open(struct run *run, struct snapshot *s, struct err *err)
 {
-	cleanup_free char *application = run_application(run, "snapshot");
 	struct schema_options options = { .version_table = ledger_table(run->ledger) };
 
 	schema_free(run->before.schema);
 	identity_clear(&run->before.identity);
 	run->before.schema = NULL;
-	return db_open(run->live, application, &s->db, err) &&
+	return run_open(run, run->live, "snapshot", &s->db, err) &&
 	       db_run(s->db,
 	              "SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0; SET "
 	              "row_security = off;"
@@ -105,8 +104,10 @@ static bool take(struct run *run, struct snapshot *s, struct err *err)
 	const struct backup_extra extras[] = { { "settings.json", facts_text, strlen(facts_text) },
 		                               { "schema.json", schema_text, strlen(schema_text) },
 		                               { "roles.json", roles_text, strlen(roles_text) } };
+	cleanup_free char *application = run_application(run, "dump");
+	cleanup_conninfo struct conninfo *source = conninfo_with(run->live, "application_name", application);
 	struct backup_request request = {
-		.source = run->live,
+		.source = source,
 		.maintenance = run->maintenance,
 		.bin_dir = run->bin_dir,
 		.snapshot = s->name,

@@ -14,13 +14,11 @@
 /* Our session may have been ended by whatever made the run fail. */
 static bool connect_again(struct run *run, struct err *err)
 {
-	cleanup_free char *application = run_application(run, "run");
-
 	if (run->db && !db_is_lost(run->db))
 		return true;
 	db_close(run->db);
 	run->db = NULL;
-	return db_open(run->live, application, &run->db, err) || err_wrap(err, "cannot connect again");
+	return run_connect_live(run, err) || err_wrap(err, "cannot connect again");
 }
 
 /* The journal has what the limit was before it is set, so that recovery can put it back. */
@@ -69,7 +67,9 @@ static bool count_by_rows(struct run *run, const struct counters *now, struct er
 	if (!units_read(run->db, run->id, &units, err) || !evidence_count(run->db, &e, &found, err))
 		return false;
 	log_info("the server's counters do not tell what others wrote (%s); the rows %s", run->foreign.why,
-	         !found.known ? "do not, either" : found.lines.n ? "do" : "say: nothing");
+	         !found.known    ? "do not, either"
+	         : found.lines.n ? "do"
+	                         : "say: nothing");
 	foreign_writes_clear(&run->foreign);
 	run->foreign = found;
 	own_share_clear(&run->committed);

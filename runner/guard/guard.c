@@ -191,8 +191,13 @@ static bool begin_journal(struct run *run, struct err *err)
 	static const char *const verbs[] = {
 		[GUARD_UPGRADE] = "upgrade", [GUARD_DOWNGRADE] = "downgrade", [GUARD_COMMAND] = "guard"
 	};
-	json_t *from = json_array(), *to = json_array();
+	json_t *from = json_array(), *to = json_array(), *sessions;
 
+	if (!run_sessions_json(run, &sessions, err)) {
+		json_decref(from);
+		json_decref(to);
+		return false;
+	}
 	for (size_t i = 0; i < run->report->from.n; i++)
 		json_push(from, json_str(run->report->from.v[i]));
 	for (size_t i = 0; i < run->report->to.n; i++)
@@ -200,6 +205,7 @@ static bool begin_journal(struct run *run, struct err *err)
 	json_t *data =
 		json_pack("{s:s, s:s, s:o, s:o, s:s, s:i}", "run", run->id, "verb", verbs[run->request->verb],
 	                  "from", from, "to", to, "host", run->actor_host, "pid", (int)getpid());
+	json_put(data, "sessions", sessions);
 	json_put(data, "database", json_str(run->database));
 	json_put(data, "server", json_str(conninfo_label(run->live)));
 	json_put(data, "system_identifier", json_str(run->before.system_identifier));

@@ -62,13 +62,11 @@ static bool put_sequences_back(struct run *run, struct err *err)
 
 static bool reopen(struct run *run, struct err *err)
 {
-	cleanup_free char *application = run_application(run, "run");
-
 	if (run->db && !db_is_lost(run->db))
 		return true;
 	db_close(run->db);
 	run->db = NULL;
-	return db_open(run->live, application, &run->db, err);
+	return run_connect_live(run, err);
 }
 
 /* ------------------------------------------------------------------ others' writes */

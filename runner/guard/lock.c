@@ -59,19 +59,35 @@ static bool refuse_locked(struct run *run, struct err *err)
 	return err_hint(err, "wait for it (--wait), or see `ripcord runs`");
 }
 
+static bool open_session(struct run *run, struct err *err)
+{
+	cleanup_free char *what = mem_fmt("lock %.24s:%d", run->actor_host, (int)getpid());
+
+	return run->lock ||
+	       (run_open(run, run->maintenance, what, &run->lock, err) &&
+	        (db_server_version(run->lock) < 140000 ||
+	         db_run(run->lock, "SET idle_session_timeout = 0", err)) &&
+	        db_run(run->lock, "SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0",
+	               err));
+}
+
+bool run_lock_again(struct run *run, struct err *err)
+{
+	bool got;
+
+	db_close(run->lock);
+	run->lock = NULL;
+	if (!open_session(run, err) || !try_lock(run, &got, err))
+		return err_wrap(err, "cannot take the lock again");
+	return got || refuse_locked(run, err);
+}
+
 bool run_lock(struct run *run, struct err *err)
 {
-	cleanup_free char *application =
-		mem_fmt("ripcord/%s/lock %.24s:%d", uuid_short(run->id), run->actor_host, (int)getpid());
 	int64_t said = clock_ms() - SAY_EVERY_MS;
 	bool got;
 
-	if (!run->lock &&
-	    (!db_open(run->maintenance, application, &run->lock, err) ||
-	     (db_server_version(run->lock) >= 140000 &&
-	      !db_run(run->lock, "SET idle_session_timeout = 0", err)) ||
-	     !db_run(run->lock, "SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0",
-	             err)))
+	if (!open_session(run, err))
 		return err_wrap(err, "cannot take the lock");
 	for (int attempt = 0;; attempt++) {
 		if (!try_lock(run, &got, err))

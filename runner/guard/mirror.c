@@ -9,6 +9,7 @@
 #include "base/sql.h"
 #include "runner/proof/units.h"
 
+#include <string.h>
 #include <unistd.h>
 
 static const char create_sql[] = "CREATE TABLE IF NOT EXISTS ripcord.run (run uuid PRIMARY KEY, token text "
@@ -75,9 +76,10 @@ bool mirror_begin(struct run *run, struct err *err)
 	       err_wrap(err, "cannot write ripcord's own tables");
 }
 
-bool mirror_line(struct run *run, const json_t *line, struct err *err)
+bool mirror_line(struct run *run, const json_t *line, bool *mirrored, struct err *err)
 {
-	if (!is_open(run))
+	*mirrored = is_open(run);
+	if (!*mirrored)
 		return true;
 	cleanup_json json_t *kept = without_bulk(line);
 	cleanup_free char *text = json_canonical(kept);
@@ -108,4 +110,15 @@ char *mirror_token_sql(const struct run *run)
 	               "another process'"
 	               " END)::pg_catalog.int4 FROM ripcord.run WHERE run = %L FOR UPDATE",
 	               run->token, run->id);
+}
+
+bool mirror_check_token(struct run *run, struct err *err)
+{
+	cleanup_free char *token = NULL;
+
+	if (!db_value(run->db, "SELECT (SELECT token FROM ripcord.run WHERE run = $1::uuid)",
+	              DB_ARGS(run->id), &token, err))
+		return err_wrap(err, "cannot read ripcord.run");
+	return (token && strcmp(token, run->token) == 0) ||
+	       err_set(err, ERR_REFUSED, "run %s was taken over by another process", run->id);
 }

@@ -18,8 +18,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { GONE_WITHIN_MS = 10000, LOOK_EVERY_MS = 50 };
-
 /* ------------------------------------------------------------------ which run, and what it was */
 
 static bool open_all(struct run *run, struct err *err)
@@ -62,26 +60,6 @@ static void heads_of(const json_t *begin, const char *key, struct strv *out)
 	size_t i;
 
 	json_array_foreach(json_object_get(begin, key), i, head) strv_add(out, json_string_value(head));
-}
-
-/* Sessions of a client that died go on on the server until they notice. */
-static bool end_backends(struct run *run, struct err *err)
-{
-	cleanup_free char *pattern = mem_fmt("ripcord/%s/%%", uuid_short(run->id));
-	int64_t deadline = clock_ms() + GONE_WITHIN_MS, left;
-
-	do {
-		if (!db_int(run->admin,
-		            "SELECT count(pg_catalog.pg_terminate_backend(pid)) FROM "
-		            "pg_catalog.pg_stat_activity"
-		            " WHERE application_name LIKE $1",
-		            DB_ARGS(pattern), &left, err))
-			return false;
-		if (left == 0)
-			return true;
-		clock_sleep_ms(LOOK_EVERY_MS);
-	} while (clock_ms() < deadline);
-	return err_set(err, ERR_DB, "%" PRId64 " sessions of run %s would not end", left, run->id);
 }
 
 static const char *text_of(const json_t *line, const char *key)
@@ -156,7 +134,8 @@ static bool recover(struct run *run, const char *wanted, enum recover_way way, s
 	heads_of(journal_find(lines, "run", "begin"), "from", &run->report->from);
 	heads_of(journal_find(lines, "run", "begin"), "to", &run->report->to);
 	bool changed = journal_find(lines, "before", "done") != NULL;
-	if (!open_revisions(run, err) || !end_backends(run, err) || !recover_load(run, lines, changed, err))
+	if (!open_revisions(run, err) || !run_end_sessions(run, lines, err) ||
+	    !recover_load(run, lines, changed, err))
 		return false;
 	cancel_hold();
 	recover_drop_leftovers(run);

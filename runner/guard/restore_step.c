@@ -92,11 +92,10 @@ static bool tell_candidate(struct run *run, struct db *candidate, struct err *er
 static bool finish_candidate(struct run *run, struct err *err)
 {
 	cleanup_conninfo struct conninfo *target = conninfo_with(run->live, "dbname", run->candidate);
-	cleanup_free char *application = run_application(run, "candidate");
 	cleanup_db struct db *candidate = NULL;
 
-	return db_open(target, application, &candidate, err) && advance_sequences(run, candidate, err) &&
-	       tell_candidate(run, candidate, err) &&
+	return run_open(run, target, "candidate", &candidate, err) &&
+	       advance_sequences(run, candidate, err) && tell_candidate(run, candidate, err) &&
 	       database_oid(run->admin, run->candidate, &run->candidate_oid, err);
 }
 
@@ -154,13 +153,12 @@ bool run_build_candidate(struct run *run, struct err *err)
 /* What the live name shows now has to be what was there before, the database's own facts included. */
 bool run_prove_swapped(struct run *run, struct err *err)
 {
-	cleanup_free char *application = run_application(run, "prove");
 	cleanup_db struct db *db = NULL;
 	cleanup_schema struct schema *is = NULL, *roles = NULL;
 	cleanup_buf struct buf diff = BUF_INIT(BUF_TEXT_MAX);
 	struct schema_options options = { .version_table = ledger_table(run->ledger) };
 
-	if (!db_open(run->live, application, &db, err) || !schema_read(db, &options, &is, err) ||
+	if (!run_open(run, run->live, "prove", &db, err) || !schema_read(db, &options, &is, err) ||
 	    !schema_read_roles(db, &roles, err))
 		return false;
 	size_t differ = schema_diff(run->before.schema, is, SCHEMA_STRICT, &diff) +

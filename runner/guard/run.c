@@ -64,31 +64,45 @@ char *run_application(const struct run *run, const char *what)
 	return mem_fmt("ripcord/%s/%s", uuid_short(run->id), what);
 }
 
-bool run_connect(struct run *run, struct err *err)
+static bool name_databases(struct run *run, struct err *err)
 {
-	cleanup_free char *application = run_application(run, "run");
-
+	if (run->live)
+		return true;
 	if (!config_database(run->config, &run->live, err))
 		return false;
 	run->maintenance = conninfo_with(run->live, "dbname", run->config->maintenance_db);
 	run->database = conninfo_dbname(run->live);
-	if (strcmp(run->database, run->config->maintenance_db) == 0) {
-		err_set(err, ERR_USAGE, "database \"%s\" is its own maintenance database", run->database);
-		return err_hint(err, "set maintenance_db in [database] to another one, e.g. template1");
-	}
-	return db_open(run->live, application, &run->db, err) &&
-	       (db_open(run->maintenance, application, &run->admin, err) ||
-	        err_wrap(err, "the maintenance database \"%s\"", run->config->maintenance_db)) &&
-	       /* What a role's or a database's settings say of time-outs and read-only must not decide a run;
-	        * and questions to the catalogs are asked once, so that compiling them takes longer than they. */
+	if (strcmp(run->database, run->config->maintenance_db) != 0)
+		return true;
+	err_set(err, ERR_USAGE, "database \"%s\" is its own maintenance database", run->database);
+	return err_hint(err, "set maintenance_db in [database] to another one, e.g. template1");
+}
+
+/* What a role's or a database's settings say of time-outs and read-only must not decide a run; and questions to the
+ * catalogs are asked once, so that compiling them takes longer than they. */
+bool run_connect_live(struct run *run, struct err *err)
+{
+	return name_databases(run, err) && run_open(run, run->live, "run", &run->db, err) &&
 	       db_run(run->db,
 	              "SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0;"
 	              " SET default_transaction_read_only = off; SET default_transaction_isolation = 'read "
 	              "committed'; SET jit = off",
-	              err) &&
+	              err);
+}
+
+bool run_connect_maintenance(struct run *run, struct err *err)
+{
+	return name_databases(run, err) &&
+	       (run_open(run, run->maintenance, "run", &run->admin, err) ||
+	        err_wrap(err, "the maintenance database \"%s\"", run->config->maintenance_db)) &&
 	       db_run(run->admin,
 	              "SET statement_timeout = 0; SET default_transaction_read_only = off; SET jit = off",
 	              err);
+}
+
+bool run_connect(struct run *run, struct err *err)
+{
+	return run_connect_live(run, err) && run_connect_maintenance(run, err);
 }
 
 bool run_open_stores(struct run *run, struct err *err)
@@ -137,8 +151,28 @@ struct pids run_pids(const struct run *run)
 
 bool run_journal(struct run *run, const char *step, const char *event, json_t *data, struct err *err)
 {
+	struct err file = ERR_INIT;
+
 	log_debug("%s: %s", step, event);
-	if (!journal_write(run->journal, step, event, data, err))
+	bool written = journal_write(run->journal, step, event, data, &file);
+	if (!written && !run->going_back) {
+		*err = file;
 		return false;
-	return mirror_line(run, journal_last(run->journal), err);
+	}
+	bool mirrored = false;
+	if (!mirror_line(run, journal_last(run->journal), &mirrored, err))
+		return false;
+	if (written || mirrored)
+		return true;
+	*err = file;
+	return false;
+}
+
+void run_journal_evident(struct run *run, const char *step, const char *event, json_t *data)
+{
+	struct err err = ERR_INIT;
+
+	log_debug("%s: %s", step, event);
+	if (!journal_write(run->journal, step, event, data, &err))
+		log_warn("%s", err.msg);
 }

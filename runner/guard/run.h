@@ -44,6 +44,7 @@ struct run {
 	struct plan *plan;
 	size_t done;               /* steps of the plan that are committed */
 	bool started;              /* the first step that changes something was begun */
+	bool going_back;           /* on the ladder: a line that finds no room in the file may do with the mirror */
 	bool left_partial;         /* a unit that is no single transaction failed with a part of it done */
 	const struct exec_resume *resume; /* where the unit that is run goes on; NULL: from its beginning */
 	bool evidenced;            /* the statement in hand is in ripcord.run as done */
@@ -84,6 +85,8 @@ struct run {
 void run_init(struct run *run, const struct config *config, const struct guard_request *request, struct run_report *report);
 void run_clear(struct run *run);
 MUST_CHECK bool run_connect(struct run *run, struct err *err);       /* live, db, admin, names */
+MUST_CHECK bool run_connect_live(struct run *run, struct err *err);  /* db, and the names */
+MUST_CHECK bool run_connect_maintenance(struct run *run, struct err *err); /* admin, and the names */
 MUST_CHECK bool run_open_stores(struct run *run, struct err *err);   /* stores, private folder */
 MUST_CHECK bool run_find_tools(struct run *run, struct err *err);    /* bin_dir */
 struct exec_settings run_exec_settings(const struct run *run);
@@ -94,19 +97,39 @@ char *run_application(const struct run *run, const char *what);
 struct pids run_pids(const struct run *run);
 /* Journals, and mirrors while the live database is ours to write. */
 MUST_CHECK bool run_journal(struct run *run, const char *step, const char *event, json_t *data, struct err *err);
+/* A line of the way back that recovery can do without, since the server shows the same (COMMENTs, OIDs): a failure to
+ * write it is only said. */
+void run_journal_evident(struct run *run, const char *step, const char *event, json_t *data);
+
+/* sessions.c */
+/* A session named after the run and what it is for, known to the journal; a server that is starting up is waited for,
+ * a minute at most. */
+MUST_CHECK bool run_open(struct run *run, const struct conninfo *where, const char *what, struct db **out, struct err *err);
+/* {pid, start} of one, and of the run's that are open: the caller's. */
+MUST_CHECK bool run_session_json(struct db *db, json_t **out, struct err *err);
+MUST_CHECK bool run_sessions_json(struct run *run, json_t **out, struct err *err);
+/* Ends the run's sessions that are not this process's, by what `lines` tell and by their names, until none is left. */
+MUST_CHECK bool run_end_sessions(struct run *run, const json_t *lines, struct err *err);
+/* Opens what was cut off, the lock too; ERR_LOCKED or ERR_REFUSED when the run is not this process's any more. */
+MUST_CHECK bool run_reconnect(struct run *run, struct err *err);
 
 /* lock.c */
 MUST_CHECK bool run_lock(struct run *run, struct err *err);
+/* After the session that held it was lost: at once, or ERR_LOCKED. */
+MUST_CHECK bool run_lock_again(struct run *run, struct err *err);
 MUST_CHECK bool run_refuse_unfinished(struct run *run, struct err *err);
 /* The run that has not ended, by the state folder or ripcord.run; *id is NULL for none, else the caller's. */
 MUST_CHECK bool run_unfinished(struct run *run, char **id, struct err *err);
 
 /* mirror.c: the ledger's tables and ripcord.run, where they are missing */
 MUST_CHECK bool mirror_begin(struct run *run, struct err *err);
-MUST_CHECK bool mirror_line(struct run *run, const json_t *line, struct err *err);
+/* *mirrored: it was the time to. */
+MUST_CHECK bool mirror_line(struct run *run, const json_t *line, bool *mirrored, struct err *err);
 MUST_CHECK bool mirror_end(struct run *run, struct db *db, const char *outcome, struct err *err);
 /* The SELECT that fails when this run has been taken over, for each revision's transaction (proof.md section 6). */
 char *mirror_token_sql(const struct run *run);
+/* The same at once: ERR_REFUSED. */
+MUST_CHECK bool mirror_check_token(struct run *run, struct err *err);
 
 /* record.c: struct before */
 MUST_CHECK bool before_read(struct run *run, struct err *err);  /* all but schema, identity, which belong to the snapshot */

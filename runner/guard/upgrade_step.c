@@ -218,11 +218,9 @@ static bool clears_prepared(const struct plan *plan)
 /* COMMIT was sent and its answer never came: the ledger row, which commits with the revision, tells. */
 static bool ask_ledger(struct run *run, const struct step *last, bool *committed, struct err *err)
 {
-	cleanup_free char *application = run_application(run, "run");
-
 	db_close(run->db);
 	run->db = NULL;
-	if (!db_open(run->live, application, &run->db, err) || !ledger_read(run->ledger, run->db, err) ||
+	if (!run_connect_live(run, err) || !ledger_read(run->ledger, run->db, err) ||
 	    !prepare_questions(run, err))
 		return false;
 	const struct strv *heads = ledger_heads(run->ledger);

@@ -163,7 +163,9 @@ static bool prove_schema(const struct candidate_request *request, struct db *db,
 
 static bool fill(const struct candidate_request *request, struct err *err)
 {
-	cleanup_conninfo struct conninfo *target = conninfo_with(request->live, "dbname", request->name);
+	cleanup_conninfo struct conninfo *named =
+		conninfo_with(request->live, "application_name", request->application);
+	cleanup_conninfo struct conninfo *target = conninfo_with(named, "dbname", request->name);
 	cleanup_db struct db *db = NULL;
 	struct restore_request restore = { .target = target,
 		                           .bin_dir = request->bin_dir,

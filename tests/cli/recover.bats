@@ -38,6 +38,8 @@ kill_started() {
 sleeping() { [ "$(sql "SELECT count(*) FROM pg_stat_activity WHERE query ~ 'pg_sleep' AND pid <> pg_backend_pid()
   AND application_name ~ '^ripcord/'" postgres)" = 1 ]; }
 
+asleep() { [ "$(sql "SELECT count(*) FROM pg_stat_activity WHERE query ~ 'pg_sleep' AND pid <> pg_backend_pid()" postgres)" = 1 ]; }
+
 @test "killed during the backup: nothing was changed, and nothing is left" {
   make_revision r1 "" "CREATE TABLE t1 (n int)" "" "DROP TABLE t1"
   mkdir bin
@@ -100,6 +102,19 @@ sleeping() { [ "$(sql "SELECT count(*) FROM pg_stat_activity WHERE query ~ 'pg_s
   run_ripcord recover --yes --json
   assert_exit 0
   assert_json '.outcome == "unchanged"'
+}
+
+@test "the session of a killed run is ended whatever it calls itself" {
+  make_revision r1 "" "SET application_name = 'somebody'; UPDATE keep SET body = 'changed'; SELECT pg_sleep(60)"
+  digest=$(table_digest keep)
+  start upgrade head --yes --json
+  wait_until 20 asleep
+  kill_started
+  run_ripcord recover --yes --json
+  assert_exit 0
+  assert_json '.outcome == "rolled-back"'
+  assert_same rows "$digest" "$(table_digest keep)"
+  ! asleep || fail "its session is still there"
 }
 
 @test "killed in a hook after the first commit: downgraded and proven" {
