@@ -199,6 +199,21 @@ asleep() { [ "$(sql "SELECT count(*) FROM pg_stat_activity WHERE query ~ 'pg_sle
   assert_same rows 3 "$(sql "SELECT count(*) FROM keep WHERE body ~ '[^.][.]$'")"
 }
 
+@test "killed inside a revision that had written to what an earlier one had: every row told apart" {
+  make_revision r1 "" "UPDATE keep SET body = body || '!'; CREATE TABLE t1 (n int)" \
+    "SELECT count(*) = 3 FROM keep WHERE body LIKE '%!'" "DROP TABLE t1"
+  make_revision r2 r1 "UPDATE keep SET body = 'gone'; INSERT INTO t1 SELECT id FROM keep; SELECT pg_sleep(60)" "" "SELECT 1"
+  before=$(fingerprint) digest=$(table_digest keep)
+  start upgrade head --yes --json
+  wait_until 20 sleeping
+  kill_started
+  run_ripcord recover --yes --json
+  assert_exit 0
+  assert_json '.outcome == "restored" and .quarantine'
+  assert_same rows "$digest" "$(table_digest keep)"
+  assert_same fingerprint "$before" "$(fingerprint)"
+}
+
 @test "killed when only the after-upgrade hook remained: forward if it passes, back if not" {
   make_revision r1 "" "CREATE TABLE t1 (n int)" "" "DROP TABLE t1"
   hold_at after-upgrade
