@@ -74,6 +74,10 @@ struct backup_request {
 	int level, threads;       /* zstd level; 0 threads: as many as there are processors */
 	const struct backup_extra *extras;
 	size_t n_extras;
+	/* Called once, when pg_dump is under way and before its first byte goes into the object: from then on extras
+	 * and facts are looked at.  What the caller reads for them can so be read beside pg_dump.  NULL: they are there. */
+	bool (*ready)(void *ctx, struct err *err);
+	void *ready_ctx;
 	const struct strv *exclude_table_data; /* patterns for pg_dump --exclude-table-data */
 	/* Members of the manifest that only the caller knows (fingerprint, LSN, settings' digests ...); merged in,
 	 * where a member of this room's own (docs/formats.md) wins.  Borrowed. */

@@ -1,7 +1,8 @@
 /*
  * take.c - takes a backup: the extras, the roles, the dump, and last of all the manifest.
  *
- * Small members come first in the tar, so that reading one of them does not read the dump.
+ * Small members come first in the tar, so that reading one of them does not read the dump; but pg_dump is started
+ * before they are there, since it takes a while until it has something to say.
  */
 #include "backup/backup.h"
 
@@ -17,6 +18,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/task.h"
 #include "base/text.h"
 #include "base/uuid.h"
 
@@ -42,7 +44,11 @@ struct take {
 	struct members members;
 	size_t n_chunks;
 	int64_t started_us;
-	char *id, *folder; /* owned */
+	char *id, *folder;  /* owned */
+	bool has_small;     /* the members before the dump are in the tar */
+	struct task asking; /* fills the two below */
+	struct buf roles;
+	char *pg_dump; /* its version; owned */
 };
 
 /* ------------------------------------------------------------------ names */
@@ -111,11 +117,31 @@ static bool add_small(struct take *t, const char *name, const void *data, size_t
 	return tar_writer_add(t->tar, stored_name, out.data, out.len, err);
 }
 
-static bool add_roles(struct take *t, struct err *err)
+/* What other programs tell, while pg_dump starts. */
+static bool ask_programs(void *ctx, struct err *err)
 {
-	cleanup_buf struct buf roles = BUF_INIT((size_t)MEMBER_MAX);
+	struct take *t = ctx;
 
-	return dump_roles(t->req, &roles, err) && add_small(t, "roles.sql", buf_text(&roles), roles.len, err);
+	return dump_roles(t->req, &t->roles, err) &&
+	       dump_version(t->req->bin_dir, "pg_dump", &t->pg_dump, err);
+}
+
+static bool add_small_members(struct take *t, struct err *err)
+{
+	const struct backup_request *req = t->req;
+
+	if (t->has_small)
+		return true;
+	t->has_small = true;
+	if (req->ready && !req->ready(req->ready_ctx, err))
+		return false;
+	for (size_t i = 0; i < req->n_extras; i++) {
+		const struct backup_extra *e = &req->extras[i];
+		if (!add_small(t, e->name, e->data, e->len, err))
+			return false;
+	}
+	return task_join(&t->asking, err) &&
+	       add_small(t, "roles.sql", buf_text(&t->roles), t->roles.len, err);
 }
 
 static bool on_frame(void *ctx, const struct pool_frame *f, struct err *err)
@@ -123,6 +149,8 @@ static bool on_frame(void *ctx, const struct pool_frame *f, struct err *err)
 	struct take *t = ctx;
 	char name[32];
 
+	if (!add_small_members(t, err))
+		return false;
 	if (t->n_chunks == DATA_MAX)
 		return err_set(err, ERR_BACKUP, "the dump is larger than %d chunks of 16 MiB", DATA_MAX);
 	snprintf(name, sizeof(name), DATA_FORMAT, ++t->n_chunks);
@@ -154,16 +182,15 @@ static bool add_dump(struct take *t, struct err *err)
 
 static bool write_object(struct take *t, struct err *err)
 {
+	struct err second = ERR_INIT;
+
 	if (!tee_begin(&t->tee, BACKUP_OBJECT, err) ||
 	    !tar_writer_new(t->started_us / 1000000, on_tar_bytes, t, &t->tar, err))
 		return false;
-	for (size_t i = 0; i < t->req->n_extras; i++) {
-		const struct backup_extra *e = &t->req->extras[i];
-		if (!add_small(t, e->name, e->data, e->len, err))
-			return false;
-	}
-	return add_roles(t, err) && add_dump(t, err) && tar_writer_finish(t->tar, err) &&
-	       tee_finish(&t->tee, err);
+	task_start(&t->asking, ask_programs, t);
+	bool ok = add_dump(t, err);
+	bool told = task_join(&t->asking, ok ? err : &second);
+	return ok && told && tar_writer_finish(t->tar, err) && tee_finish(&t->tee, err);
 }
 
 /* ------------------------------------------------------------------ the manifest */
@@ -199,18 +226,14 @@ static json_t *totals_json(const struct take *t)
 	return o;
 }
 
-static bool tools_json(const struct take *t, json_t **out, struct err *err)
+static json_t *tools_json(const struct take *t)
 {
-	cleanup_free char *pg_dump = NULL;
-
-	if (!dump_version(t->req->bin_dir, "pg_dump", &pg_dump, err))
-		return false;
 	json_t *o = json_object();
-	json_put(o, "pg_dump", json_str(pg_dump));
+
+	json_put(o, "pg_dump", json_str(t->pg_dump));
 	json_put(o, "zstd", json_str(frame_library()));
 	json_put(o, "tar", json_str(tar_library()));
-	*out = o;
-	return true;
+	return o;
 }
 
 /* From the passing dump where its format was understood, else counted by the caller in the snapshot. */
@@ -227,15 +250,11 @@ static bool rows_json(const struct take *t, json_t **out, struct err *err)
 static bool build_manifest(struct take *t, struct manifest **out, struct err *err)
 {
 	const struct backup_request *req = t->req;
-	json_t *rows, *tools;
+	json_t *rows;
 	char iso[CLOCK_ISO];
 
-	if (!tools_json(t, &tools, err))
+	if (!rows_json(t, &rows, err))
 		return false;
-	if (!rows_json(t, &rows, err)) {
-		json_decref(tools);
-		return false;
-	}
 	json_t *j = json_object();
 	json_put(j, "format", json_integer(MANIFEST_FORMAT));
 	json_put(j, "id", json_str(t->id));
@@ -247,7 +266,7 @@ static bool build_manifest(struct take *t, struct manifest **out, struct err *er
 	json_put(j, "created", json_str(clock_iso(t->started_us, iso)));
 	json_put(j, "finished", json_str(clock_iso(clock_wall_us(), iso)));
 	json_put(j, "rows", rows);
-	json_put(j, "tools", tools);
+	json_put(j, "tools", tools_json(t));
 	json_put(j, "members", members_json(&t->members));
 	json_put(j, "object", object_json(t));
 	json_put(j, "totals", totals_json(t));
@@ -285,6 +304,8 @@ static void take_clear(struct take *t)
 	sha256_free(t->digest);
 	members_clear(&t->members);
 	tee_clear(&t->tee);
+	buf_clear(&t->roles);
+	free(t->pg_dump);
 	free(t->id);
 	free(t->folder);
 }
@@ -292,7 +313,10 @@ static void take_clear(struct take *t)
 bool backup_take(const struct backup_request *request, const struct stores *stores, struct manifest **out,
                  struct err *err)
 {
-	struct take t = { .req = request, .rows = custom_rows_new(), .digest = sha256_new() };
+	struct take t = { .req = request,
+		          .rows = custom_rows_new(),
+		          .digest = sha256_new(),
+		          .roles = BUF_INIT((size_t)MEMBER_MAX) };
 	cleanup_manifest struct manifest *m = NULL;
 
 	set_names(&t);

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/task.h"
 #include "base/text.h"
 #include "runner/progress.h"
 #include "runner/proof/candidate.h"
@@ -17,54 +18,68 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What is read in the snapshot besides the dump. */
+/* What is read in the snapshot besides the dump.  The run's own session holds it: no other statement may end its
+ * transaction before the dump has ended. */
 struct snapshot {
-	struct db *db; /* holds it: no other statement may end its transaction before the dump has ended */
-	char *name, *lsn, *timeline, *ids;
-	int64_t large_objects;
-	json_t *rows; /* NULL: the dump tells */
+	struct run *run;
+	struct rows *answer;
+	struct task reading; /* schema and identity, beside pg_dump's start */
+	json_t *facts;       /* for the manifest */
+	char *settings, *schema, *roles;
+	struct backup_extra extras[3];
 };
 
-static void snapshot_close(struct snapshot *s)
+/* In the order of snapshot_sql. */
+enum { SNAPSHOT_NAME, SNAPSHOT_LSN, SNAPSHOT_IDS, SNAPSHOT_TIMELINE, SNAPSHOT_LARGE_OBJECTS };
+static const char snapshot_sql[] =
+	"SELECT pg_catalog.pg_export_snapshot(), pg_catalog.pg_current_wal_lsn()::text,"
+	" pg_catalog.pg_current_snapshot()::text,"
+	" (SELECT timeline_id::text FROM pg_catalog.pg_control_checkpoint()),"
+	" (SELECT count(*) FROM pg_catalog.pg_largeobject_metadata)";
+
+static bool read_in_snapshot(void *ctx, struct err *err)
 {
-	db_close(s->db);
-	free(s->name);
-	free(s->lsn);
-	free(s->timeline);
-	free(s->ids);
+	struct snapshot *s = ctx;
+	struct before *before = &s->run->before;
+	struct schema_options options = { .version_table = ledger_table(s->run->ledger) };
+
+	return schema_read(s->run->db, &options, &before->schema, err) &&
+	       identity_read(s->run->db, &before->identity, err);
 }
-#define cleanup_snapshot __attribute__((cleanup(snapshot_close)))
 
 static bool snapshot_open(struct run *run, struct snapshot *s, struct err *err)
 {
-	struct schema_options options = { .version_table = ledger_table(run->ledger) };
-
+	*s = (struct snapshot){ .run = run, .facts = json_object() };
 	schema_free(run->before.schema);
 	identity_clear(&run->before.identity);
 	run->before.schema = NULL;
-	return run_open(run, run->live, "snapshot", &s->db, err) &&
-	       db_run(s->db,
-	              "SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0; SET "
-	              "row_security = off;"
-	              " BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
-	              err) &&
-	       db_value(s->db, "SELECT pg_catalog.pg_export_snapshot()", DB_NO_ARGS, &s->name, err) &&
-	       db_value(s->db, "SELECT pg_catalog.pg_current_wal_lsn()::text", DB_NO_ARGS, &s->lsn, err) &&
-	       db_value(s->db, "SELECT pg_catalog.pg_current_snapshot()::text", DB_NO_ARGS, &s->ids, err) &&
-	       db_value(s->db, "SELECT timeline_id::text FROM pg_catalog.pg_control_checkpoint()", DB_NO_ARGS,
-	                &s->timeline, err) &&
-	       db_int(s->db, "SELECT count(*) FROM pg_catalog.pg_largeobject_metadata", DB_NO_ARGS,
-	              &s->large_objects, err) &&
-	       schema_read(s->db, &options, &run->before.schema, err) &&
-	       identity_read(s->db, &run->before.identity, err);
+	return db_run(run->db,
+	              "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL row_security = off", err) &&
+	       db_query(run->db, snapshot_sql, DB_NO_ARGS, &s->answer, err);
+}
+
+/* Ends the transaction, whatever became of the backup; the reading in it has to have ended before. */
+static bool snapshot_close(struct snapshot *s, bool ok, struct err *err)
+{
+	struct err second = ERR_INIT;
+	bool read = task_join(&s->reading, ok ? err : &second);
+	bool ended = db_run(s->run->db, "ROLLBACK", ok && read ? err : &second);
+
+	rows_free(s->answer);
+	json_decref(s->facts);
+	free(s->settings);
+	free(s->schema);
+	free(s->roles);
+	return ok && read && ended;
 }
 
 /* What the manifest says of the database that the backup room cannot know. */
-static json_t *manifest_facts(const struct run *run, const struct snapshot *s)
+static void add_manifest_facts(const struct snapshot *s)
 {
+	const struct run *run = s->run;
 	char hex[SHA256_HEX];
 	cleanup_free char *installation = installation_name(run->config);
-	json_t *out = json_object();
+	json_t *out = s->facts;
 
 	schema_digest(run->before.schema, SCHEMA_STRICT, hex);
 	json_put(out, "fingerprint", json_str(hex));
@@ -72,16 +87,34 @@ static json_t *manifest_facts(const struct run *run, const struct snapshot *s)
 	json_put(out, "fingerprint_inside", json_str(hex));
 	schema_digest(run->before.roles, SCHEMA_STRICT, hex);
 	json_put(out, "fingerprint_roles", json_str(hex));
-	json_put(out, "lsn", json_str(s->lsn));
-	json_put(out, "timeline", json_str(s->timeline));
+	json_put(out, "lsn", json_str(rows_get(s->answer, 0, SNAPSHOT_LSN)));
+	json_put(out, "timeline", json_str(rows_get(s->answer, 0, SNAPSHOT_TIMELINE)));
 	json_put(out, "installation", json_str(installation));
-	json_put(out, "snapshot", json_str(s->ids));
-	json_put(out, "large_objects", json_integer(s->large_objects));
+	json_put(out, "snapshot", json_str(rows_get(s->answer, 0, SNAPSHOT_IDS)));
+	json_put(out, "large_objects", json_integer(rows_int(s->answer, 0, SNAPSHOT_LARGE_OBJECTS)));
 	json_put(out, "database_facts", database_facts_public(run->before.facts));
 	json_put(out, "version_table", json_str(ledger_table(run->ledger)));
 	json_put(out, "run", json_str(run->id));
 	json_put(out, "tool_version", json_str(RIPCORD_VERSION));
-	return out;
+}
+
+/* The extras and the manifest's facts; pg_dump has been started meanwhile. */
+static bool describe(void *ctx, struct err *err)
+{
+	struct snapshot *s = ctx;
+	const struct before *before = &s->run->before;
+
+	if (!task_join(&s->reading, err))
+		return false;
+	cleanup_json json_t *schema = schema_to_json(before->schema), *roles = schema_to_json(before->roles);
+	s->settings = json_canonical(before->facts);
+	s->schema = json_canonical(schema);
+	s->roles = json_canonical(roles);
+	s->extras[0] = (struct backup_extra){ "settings.json", s->settings, strlen(s->settings) };
+	s->extras[1] = (struct backup_extra){ "schema.json", s->schema, strlen(s->schema) };
+	s->extras[2] = (struct backup_extra){ "roles.json", s->roles, strlen(s->roles) };
+	add_manifest_facts(s);
+	return true;
 }
 
 /* Only when the dump itself could not tell: another scan of every table. */
@@ -89,28 +122,19 @@ static bool count_rows(void *ctx, json_t **rows, struct err *err)
 {
 	struct snapshot *s = ctx;
 
-	return rows_read(s->db, rows, err);
+	return rows_read(s->run->db, rows, err);
 }
 
 static bool take(struct run *run, struct snapshot *s, struct err *err)
 {
-	cleanup_json json_t *facts = manifest_facts(run, s);
-	cleanup_json json_t *schema = schema_to_json(run->before.schema),
-			    *roles = schema_to_json(run->before.roles);
-	cleanup_free char *facts_text = json_canonical(run->before.facts),
-			  *schema_text = json_canonical(schema);
-	cleanup_free char *roles_text = json_canonical(roles);
 	cleanup_strv struct strv leave_out = STRV_INIT, warnings = STRV_INIT;
-	const struct backup_extra extras[] = { { "settings.json", facts_text, strlen(facts_text) },
-		                               { "schema.json", schema_text, strlen(schema_text) },
-		                               { "roles.json", roles_text, strlen(roles_text) } };
 	cleanup_free char *application = run_application(run, "dump");
 	cleanup_conninfo struct conninfo *source = conninfo_with(run->live, "application_name", application);
 	struct backup_request request = {
 		.source = source,
 		.maintenance = run->maintenance,
 		.bin_dir = run->bin_dir,
-		.snapshot = s->name,
+		.snapshot = rows_get(s->answer, 0, SNAPSHOT_NAME),
 		.private_dir = run->private_dir,
 		.database = run->database,
 		.system_identifier = run->before.system_identifier,
@@ -118,10 +142,12 @@ static bool take(struct run *run, struct snapshot *s, struct err *err)
 		.engine = run->config->engine,
 		.level = run->config->level,
 		.threads = run->config->threads,
-		.extras = extras,
-		.n_extras = sizeof(extras) / sizeof(extras[0]),
+		.extras = s->extras,
+		.n_extras = sizeof(s->extras) / sizeof(s->extras[0]),
+		.ready = describe,
+		.ready_ctx = s,
 		.exclude_table_data = &leave_out,
-		.facts = facts,
+		.facts = s->facts,
 		.pinned = run->journal != NULL, /* a run's: until it is accepted; one by hand is free */
 		.pin_reason = run->id,
 		.progress = progress_listener(),
@@ -137,6 +163,7 @@ static bool take(struct run *run, struct snapshot *s, struct err *err)
 	strv_add(&leave_out, "ripcord.unit");
 	manifest_free(run->manifest);
 	run->manifest = NULL;
+	task_start(&s->reading, read_in_snapshot, s);
 	bool ok = backup_take(&request, &run->stores, &run->manifest, err);
 	progress_finish();
 	for (size_t i = 0; i < warnings.n; i++)
@@ -145,12 +172,12 @@ static bool take(struct run *run, struct snapshot *s, struct err *err)
 }
 
 /* One place is left for pg_dump's only connection; a stranger who takes it first makes the backup fail. */
-static bool fence_first(struct run *run, const struct snapshot *s, struct err *err)
+static bool fence_first(struct run *run, struct err *err)
 {
-	return !run->fences || run_fence(run, s->db, 1, err) || err_wrap(err, "writes = fence");
+	return !run->fences || run_fence(run, NULL, 1, err) || err_wrap(err, "writes = fence");
 }
 
-/* The dump's session and the snapshot's are gone: their places are taken away before anybody else has them. */
+/* The dump's session is gone: its place is taken away before anybody else has it. */
 static bool fence_tighter(struct run *run, struct err *err)
 {
 	return !run->fences || run_fence(run, NULL, 0, err);
@@ -158,10 +185,28 @@ static bool fence_tighter(struct run *run, struct err *err)
 
 static bool take_in_snapshot(struct run *run, struct err *err)
 {
-	cleanup_snapshot struct snapshot snapshot = { .db = NULL };
+	struct snapshot snapshot;
+	bool ok = snapshot_open(run, &snapshot, err) && fence_first(run, err);
 
-	return snapshot_open(run, &snapshot, err) && fence_first(run, &snapshot, err) &&
-	       take(run, &snapshot, err);
+	if (ok)
+		ok = take(run, &snapshot, err);
+	return snapshot_close(&snapshot, ok, err);
+}
+
+static bool make_scratch(void *ctx, struct err *err) { return run_scratch_make(ctx, err); }
+
+/* The scratch database is made while pg_dump works: it needs nothing but the database's facts.  With writes = fence
+ * the fence needs run->admin meanwhile. */
+static bool take_beside_scratch(struct run *run, struct err *err)
+{
+	struct err second = ERR_INIT;
+	struct task making = { .run = NULL };
+
+	if (run->config->verify != BACKUP_VERIFY_READ && !run->fences)
+		task_start(&making, make_scratch, run);
+	bool ok = take_in_snapshot(run, err);
+	bool made = task_join(&making, ok ? err : &second);
+	return (ok && made) || run_scratch_give_up(run, err);
 }
 
 bool run_take_backup(struct run *run, struct err *err)
@@ -172,7 +217,7 @@ bool run_take_backup(struct run *run, struct err *err)
 	/* The counters before the snapshot: what is flushed between the two is counted once too often, never lost. */
 	counters_clear(&run->before.counters);
 	if (!before_read(run, err) || !counters_read(run->db, &run->before.counters, err) ||
-	    !take_in_snapshot(run, err) || !fence_tighter(run, err)) {
+	    !take_beside_scratch(run, err) || !fence_tighter(run, err)) {
 		err_recode(err, err->code == ERR_CANCELLED ? ERR_CANCELLED : ERR_BACKUP);
 		return err_wrap(err, "the backup failed, nothing was changed");
 	}
@@ -204,42 +249,50 @@ static bool read_stores(struct run *run, struct err *err)
 	       err_set(err, ERR_BACKUP, "no configured store has backup %s", manifest_id(run->manifest));
 }
 
-/* A sound archive need not restore (proof.md section 2), so the schema at least is restored for real. */
-bool run_restore_scratch(struct run *run, bool schema_only, struct err *err)
+/* A sound archive need not restore (proof.md section 2), so the schema at least is restored for real.  The scratch
+ * database stays. */
+static bool verify_backup(struct run *run, struct err *err)
 {
-	cleanup_free char *name = database_derived_name(run->database, "scratch", run->id);
-	cleanup_free char *comment = mem_fmt("ripcord: scratch database of run %s; may be dropped", run->id);
+	enum verify_mode mode = run->config->verify;
 
-	if (!run_restore_into(run, name, comment, schema_only, err))
-		return err_wrap(err, "the backup does not restore");
-	return database_drop(run->admin, name, err);
+	if (read_stores(run, err) &&
+	    (mode == BACKUP_VERIFY_READ || run_scratch_prove(run, mode == BACKUP_VERIFY_RESTORE, err)) &&
+	    backup_mark_verified(&run->stores, run->manifest, verify_name(mode), err))
+		return true;
+	err_recode(err, err->code == ERR_CANCELLED ? ERR_CANCELLED : ERR_BACKUP);
+	return run_scratch_give_up(run, err);
 }
 
 bool run_verify_backup(struct run *run, struct err *err)
 {
-	enum verify_mode mode = run->config->verify;
+	return verify_backup(run, err) && (run_scratch_drop(run, err) || err_recode(err, ERR_BACKUP));
+}
 
-	if (!read_stores(run, err) ||
-	    (mode != BACKUP_VERIFY_READ && !run_restore_scratch(run, mode == BACKUP_VERIFY_RESTORE, err)) ||
-	    !backup_mark_verified(&run->stores, run->manifest, verify_name(mode), err)) {
-		err_recode(err, err->code == ERR_CANCELLED ? ERR_CANCELLED : ERR_BACKUP);
-		return false;
-	}
-	return true;
+static bool drop_scratch(void *ctx, struct err *err) { return run_scratch_drop(ctx, err); }
+
+/* Promise 1: it has to be a backup of exactly the state that the run starts from. */
+static bool is_state_of_backup(struct run *run, struct err *err)
+{
+	return (ledger_read(run->ledger, run->db, err) && before_schema_is_now(run, err)) ||
+	       err_wrap(err, "somebody changed the schema since the backup");
 }
 
 bool run_read_back(struct run *run, struct err *err)
 {
 	char duration[TEXT_SHORT];
 	int64_t began = clock_ms();
+	struct task dropping;
+	struct err second = ERR_INIT;
 
-	if (!run_verify_backup(run, err))
+	if (!verify_backup(run, err))
 		return err_wrap(err, "the backup cannot be trusted, nothing was changed");
 	log_info("backup read back and verified in %s", text_duration(clock_ms() - began, duration));
-	/* Promise 1: it has to be a backup of exactly the state that the run starts from. */
-	if (!ledger_read(run->ledger, run->db, err) || !before_is_now(run, err))
-		return err_wrap(err, "somebody changed the schema since the backup");
-	return true;
+	task_start(&dropping, drop_scratch, run);
+	bool ok = is_state_of_backup(run, err);
+	bool dropped = task_join(&dropping, ok ? err : &second);
+	return ok && dropped &&
+	       (before_facts_are_now(run, err) ||
+	        err_wrap(err, "somebody changed the database since the backup"));
 }
 
 bool run_find_backup(struct run *run, const char *id, struct err *err)

@@ -82,7 +82,7 @@ bool before_facts_are_now(struct run *run, struct err *err)
 	return true;
 }
 
-bool before_is_now(struct run *run, struct err *err)
+bool before_schema_is_now(struct run *run, struct err *err)
 {
 	struct schema_options options = { .version_table = ledger_table(run->ledger) };
 	cleanup_schema struct schema *now = NULL;
@@ -91,11 +91,14 @@ bool before_is_now(struct run *run, struct err *err)
 	if (!schema_read(run->db, &options, &now, err))
 		return false;
 	size_t differ = schema_diff(run->before.schema, now, SCHEMA_INSIDE, &diff);
-	if (differ > 0)
-		return err_set(err, ERR_REFUSED,
-		               "the schema is not as it was before the run; %zu facts differ:\n%.700s",
-		               differ, buf_text(&diff));
-	return before_facts_are_now(run, err);
+	return differ == 0 || err_set(err, ERR_REFUSED,
+	                              "the schema is not as it was before the run; %zu facts differ:\n%.700s",
+	                              differ, buf_text(&diff));
+}
+
+bool before_is_now(struct run *run, struct err *err)
+{
+	return before_schema_is_now(run, err) && before_facts_are_now(run, err);
 }
 
 bool before_from_backup(struct run *run, struct err *err)

@@ -99,11 +99,10 @@ static bool finish_candidate(struct run *run, struct err *err)
 	       database_oid(run->admin, run->candidate, &run->candidate_oid, err);
 }
 
-bool run_restore_into(struct run *run, const char *name, const char *comment, bool schema_only,
-                      struct err *err)
+struct candidate_request run_candidate_request(const struct run *run, const char *name, const char *comment,
+                                               const char *application)
 {
-	cleanup_free char *application = run_application(run, "restore");
-	struct candidate_request request = {
+	return (struct candidate_request){
 		.live = run->live,
 		.maintenance = run->admin,
 		.stores = &run->stores,
@@ -112,14 +111,21 @@ bool run_restore_into(struct run *run, const char *name, const char *comment, bo
 		.private_dir = run->private_dir,
 		.facts = run->before.facts,
 		.schema = run->before.schema,
-		.version_table = manifest_str(run->manifest, "version_table"),
+		.version_table = run->manifest ? manifest_str(run->manifest, "version_table") : NULL,
 		.name = name,
 		.comment = comment,
 		.application = application,
-		.schema_only = schema_only,
 		.progress = progress_listener(),
 	};
+}
 
+bool run_restore_into(struct run *run, const char *name, const char *comment, bool schema_only,
+                      struct err *err)
+{
+	cleanup_free char *application = run_application(run, "restore");
+	struct candidate_request request = run_candidate_request(run, name, comment, application);
+
+	request.schema_only = schema_only;
 	bool ok = candidate_build(&request, err);
 	progress_finish();
 	return ok;

@@ -35,6 +35,7 @@ void run_clear(struct run *run)
 	db_close(run->db);
 	db_close(run->admin);
 	db_close(run->lock);
+	db_close(run->scratch);
 	conninfo_free(run->live);
 	conninfo_free(run->maintenance);
 	plan_free(run->plan);

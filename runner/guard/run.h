@@ -12,6 +12,7 @@
 #include "runner/config.h"
 #include "runner/guard/guard.h"
 #include "runner/guard/journal.h"
+#include "runner/proof/candidate.h"
 #include "runner/proof/counters.h"
 #include "runner/proof/database.h"
 #include "runner/proof/identity.h"
@@ -38,6 +39,8 @@ struct run {
 	struct db *db;             /* in the live database: everything of the run happens here */
 	struct db *admin;          /* in the maintenance database: fences, candidates */
 	struct db *lock;           /* in the maintenance database: holds the lock, otherwise idle */
+	struct db *scratch;        /* in the scratch database; NULL most of the time */
+	bool has_scratch;          /* it may be there, and is to be dropped */
 
 	struct graph *graph;
 	struct ledger *ledger;
@@ -138,6 +141,8 @@ MUST_CHECK bool before_from_json(const json_t *j, struct before *b, struct err *
 void before_clear(struct before *b);
 /* Fingerprints of now and of before are equal, else ERR_REFUSED with the difference. */
 MUST_CHECK bool before_is_now(struct run *run, struct err *err);
+/* The same without the database's own facts, on the run's session alone. */
+MUST_CHECK bool before_schema_is_now(struct run *run, struct err *err);
 /* The same of the database's own facts alone. */
 MUST_CHECK bool before_facts_are_now(struct run *run, struct err *err);
 
@@ -151,8 +156,6 @@ MUST_CHECK bool run_take_backup(struct run *run, struct err *err);
 MUST_CHECK bool run_read_back(struct run *run, struct err *err);
 /* As [backup] verify says: bytes, the schema restored, everything restored. */
 MUST_CHECK bool run_verify_backup(struct run *run, struct err *err);
-/* Restores the schema, or all of it, into a scratch database that is dropped again, and proves what is there. */
-MUST_CHECK bool run_restore_scratch(struct run *run, bool schema_only, struct err *err);
 
 /* upgrade_step.c */
 MUST_CHECK bool run_steps(struct run *run, const struct plan *plan, size_t *done, struct err *err);
@@ -191,7 +194,20 @@ enum { RUNG_ROLLBACK, RUNG_DOWNGRADE, RUNG_RESTORE };
 void run_rungs(struct run *run, const struct err *failure, size_t first, size_t last);
 void run_stuck(struct run *run, const char *why);
 
+/* scratch.c: the verification's database */
+MUST_CHECK bool run_scratch_make(struct run *run, struct err *err); /* empty, with run->scratch in it; once */
+/* Made where it is not there yet, filled from the backup and compared; left for who calls, also on false. */
+MUST_CHECK bool run_scratch_prove(struct run *run, bool schema_only, struct err *err);
+MUST_CHECK bool run_scratch_drop(struct run *run, struct err *err); /* none: nothing to do */
+/* After a failure, which stays the error: drops it, or says that it is left.  Returns false. */
+bool run_scratch_give_up(struct run *run, struct err *err);
+/* Restores the schema, or all of it, into a scratch database that is dropped again, and proves what is there. */
+MUST_CHECK bool run_restore_scratch(struct run *run, bool schema_only, struct err *err);
+
 /* restore_step.c */
+/* For candidate.h: everything restored; borrows the names and what the run has. */
+struct candidate_request run_candidate_request(const struct run *run, const char *name, const char *comment,
+                                               const char *application);
 /* Makes the database and proves that it is what the run's manifest says; dropped again on false. */
 MUST_CHECK bool run_restore_into(struct run *run, const char *name, const char *comment, bool schema_only,
                                  struct err *err);

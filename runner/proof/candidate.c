@@ -161,20 +161,18 @@ static bool prove_schema(const struct candidate_request *request, struct db *db,
 	               differ, buf_text(&diff));
 }
 
-static bool fill(const struct candidate_request *request, struct err *err)
+bool candidate_fill(const struct candidate_request *request, struct db *db, struct err *err)
 {
 	cleanup_conninfo struct conninfo *named =
 		conninfo_with(request->live, "application_name", request->application);
 	cleanup_conninfo struct conninfo *target = conninfo_with(named, "dbname", request->name);
-	cleanup_db struct db *db = NULL;
 	struct restore_request restore = { .target = target,
 		                           .bin_dir = request->bin_dir,
 		                           .private_dir = request->private_dir,
 		                           .schema_only = request->schema_only,
 		                           .progress = request->progress };
 
-	if (!db_open(target, request->application, &db, err) || !take_out(db, request->schema, err) ||
-	    !put_in_extensions(db, request->schema, err))
+	if (!take_out(db, request->schema, err) || !put_in_extensions(db, request->schema, err))
 		return false;
 	if (!backup_restore(request->stores, request->manifest, &restore, err))
 		return err_wrap(err, "cannot restore into database \"%s\"", request->name);
@@ -188,17 +186,38 @@ static bool fill(const struct candidate_request *request, struct err *err)
 	return rows_compare(db, counts, err) && db_run(db, "ANALYZE", err);
 }
 
-bool candidate_build(const struct candidate_request *request, struct err *err)
+static void drop_again(const struct candidate_request *request, struct err *err)
 {
-	if (!database_create_like(request->maintenance, request->name, request->facts, request->comment, err))
-		return false;
-	if (fill(request, err))
-		return true;
-
 	struct err second = ERR_INIT;
-	cancel_hold(); /* the signal that ended it must not keep what is left of it there */
-	if (!database_drop(request->maintenance, request->name, &second))
+
+	if (!db_runf(request->maintenance, &second, "DROP DATABASE IF EXISTS %I", request->name))
 		err_hint(err, "database \"%s\" is left over and could not be dropped: %s", request->name,
 		         second.msg);
+}
+
+bool candidate_create(const struct candidate_request *request, struct db **out, struct err *err)
+{
+	cleanup_conninfo struct conninfo *target = conninfo_with(request->live, "dbname", request->name);
+
+	if (!database_create_like(request->maintenance, request->name, request->facts, request->comment, err))
+		return false;
+	if (db_open(target, request->application, out, err))
+		return true;
+	if (err->code != ERR_CANCELLED) /* nothing can be sent before the caller has held that */
+		drop_again(request, err);
+	return false;
+}
+
+bool candidate_build(const struct candidate_request *request, struct err *err)
+{
+	struct db *db = NULL;
+	bool made = candidate_create(request, &db, err);
+	bool ok = made && candidate_fill(request, db, err);
+
+	db_close(db);
+	if (ok || (!made && err->code != ERR_CANCELLED))
+		return ok;
+	cancel_hold(); /* the signal that ended it must not keep what is left of it there */
+	drop_again(request, err);
 	return false;
 }

@@ -26,6 +26,12 @@ struct candidate_request {
 	const struct progress *progress;
 };
 
+/* The two halves of candidate_build(): the empty database with a session in it, which needs only live, maintenance,
+ * facts, name, comment and application, and so can be made while the backup is taken; and what comes into it.  The
+ * first one leaves a database behind on ERR_CANCELLED alone, the second one on every false. */
+MUST_CHECK bool candidate_create(const struct candidate_request *request, struct db **out, struct err *err);
+MUST_CHECK bool candidate_fill(const struct candidate_request *request, struct db *db, struct err *err);
+
 /*
  * Creates the database, takes out what the live one has not (schema public, plpgsql), restores, and compares: the
  * strict fingerprint with `schema`, and unless schema_only the row counts with the manifest's.

@@ -429,6 +429,22 @@ assert_untouched() {
   assert_untouched
 }
 
+@test "7: a signal while pg_dump works: the scratch database, made meanwhile, goes too" {
+  make_revision r1 "" "CREATE TABLE t1 (n int)"
+  fake_dump 'touch held; while [ -e held ]; do sleep 0.05; done; exec "$real" "$@"'
+  "$RIPCORD" upgrade head --yes --json >out 2>err 3>&- &
+  pid=$!
+  scratch_is_there() { databases | grep -q _scratch_; }
+  wait_until 20 test -e held
+  wait_until 20 scratch_is_there
+  kill -TERM "$pid"
+  status=0 && wait "$pid" || status=$?
+  assert_exit 1
+  output=$(<out)
+  assert_json '.outcome == "failed" and .backup == null and .revisions == []'
+  assert_untouched
+}
+
 @test "7: a backup that parses and does not restore" {
   make_revision r1 "" "CREATE TABLE t1 (n int)"
   sql "CREATE TABLE missing_later (n int);
