@@ -136,9 +136,11 @@ bool run_batch(struct off *o, const struct piece *piece, struct err *err)
 {
 	const struct statement_watch *watch = o->u->settings->watch;
 	struct statement_at at = { .index = o->index, .text = piece->text, .is_batch = true };
+	cleanup_buf struct buf sql = BUF_INIT(BUF_TEXT_MAX);
 	int64_t most = 0;
 
-	if (!most_rows(o, piece, &most, err))
+	settings_sql(&sql, o->u, o->step, &o->step->revision->batch, false);
+	if (!db_run(o->u->db, buf_text(&sql), err) || !most_rows(o, piece, &most, err))
 		return false;
 	do {
 		if (!one_batch(o, piece, &at, err))

@@ -296,6 +296,23 @@ static json_t *describe(const struct piece *piece, const struct classified *c)
 	return about;
 }
 
+/* The journal's mirror is written on the same session, between the section's statements. */
+static bool step_out(struct off *o, struct err *err)
+{
+	return db_run(o->u->db,
+	              "SELECT pg_catalog.set_config('role', 'none', false), "
+	              "pg_catalog.set_config('search_path', 'pg_catalog', false)",
+	              err);
+}
+
+static bool step_back(struct off *o, struct err *err)
+{
+	return db_runf(o->u->db, err,
+	               "SELECT pg_catalog.set_config('role', %L, false), "
+	               "pg_catalog.set_config('search_path', %L, false)",
+	               o->role, o->search_path);
+}
+
 static bool tell_before(struct off *o, const struct piece *piece, const struct classified *c, json_t **about,
                         struct err *err)
 {
@@ -307,7 +324,8 @@ static bool tell_before(struct off *o, const struct piece *piece, const struct c
 	at.about = *about;
 	if (c->bare && c->kind->note && !c->kind->note(o, c->body, *about, err))
 		return false;
-	return !watch || !watch->before || watch->before(watch->ctx, o->step, &at, err);
+	return !watch || !watch->before ||
+	       (step_out(o, err) && watch->before(watch->ctx, o->step, &at, err) && step_back(o, err));
 }
 
 /* By the server's own words: 25001 active_sql_transaction, 2D000 invalid_transaction_termination (a COMMIT in a DO or
@@ -394,7 +412,8 @@ static bool tell_after(struct off *o, const struct piece *piece, struct err *err
 	const struct statement_watch *watch = o->u->settings->watch;
 	const struct statement_at at = { .index = o->index, .text = piece->text };
 
-	return !watch || !watch->after || watch->after(watch->ctx, o->step, &at, err);
+	return !watch || !watch->after ||
+	       (step_out(o, err) && watch->after(watch->ctx, o->step, &at, err) && step_back(o, err));
 }
 
 static bool run_fresh(struct off *o, const struct piece *piece, struct classified *c, struct err *err)
@@ -406,11 +425,9 @@ static bool run_fresh(struct off *o, const struct piece *piece, struct classifie
 	                                 : run_statement(o, piece, c, &about, err)))
 		return false;
 	o->done += !c->kind->session;
-	if (!tell_after(o, piece, err))
+	if ((c->kind->session && !read_session(o, err)) || !tell_after(o, piece, err))
 		return false;
-	if (c->kind->look == look_index && !check_not_hidden(o, c->body, err))
-		return place(o, piece, err);
-	return !c->kind->session || read_session(o, err);
+	return c->kind->look != look_index || check_not_hidden(o, c->body, err) || place(o, piece, err);
 }
 
 /* ------------------------------------------------------------------ resuming */

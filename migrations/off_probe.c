@@ -7,6 +7,7 @@
 #include "migrations/off.h"
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/sql.h"
 
@@ -70,10 +71,20 @@ bool note_index(struct off *o, const json_t *body, json_t *about, struct err *er
 
 static bool drop_index(struct off *o, const char *name, struct err *err)
 {
-	cleanup_free char *sql = mem_fmt("DROP INDEX CONCURRENTLY IF EXISTS %s", name);
+	cleanup_free char *sql = mem_fmt("DROP INDEX CONCURRENTLY IF EXISTS %s", name), *timeout = NULL;
+	int64_t left = o->started_ms + o->u->settings->lock_budget_ms - clock_ms();
 
-	return run_bare_helper(o, sql, err) ||
-	       err_wrap(err, "cannot drop the invalid index %s that the statement left", name);
+	if (!db_value(o->u->db, "SELECT pg_catalog.current_setting('lock_timeout')", DB_NO_ARGS, &timeout,
+	              err))
+		return false;
+	/* It waits for what the statement itself waited for.  SHARE UPDATE EXCLUSIVE keeps nobody from reading and writing,
+	 * so that it may wait as long as there is budget left. */
+	if (left > 0 && !db_runf(o->u->db, err, "SET lock_timeout = %lld", (long long)left))
+		return false;
+	bool ok = run_bare_helper(o, sql, err) ||
+	          err_wrap(err, "cannot drop the invalid index %s that the statement left", name);
+	struct err ignored = ERR_INIT; /* a session that cannot be set back is lost, and says so next */
+	return (db_runf(o->u->db, ok ? err : &ignored, "SET lock_timeout = %L", timeout) || !ok) && ok;
 }
 
 /* Indexes of that table that were not there before, with the name that the statement gives (or any); a row of

@@ -95,6 +95,57 @@ off() { UPGRADE_OPTIONS=transaction=off make_revision "$@"; }
   assert_stderr_has "a transaction of its own"
 }
 
+@test "the section's own role, search_path and odd names do not reach the evidence" {
+  new_role "app owner" ""
+  sql "GRANT CREATE ON SCHEMA public TO \"app owner\"; CREATE SCHEMA \"od'd s\"; GRANT ALL ON SCHEMA \"od'd s\" TO \"app owner\";
+       CREATE TABLE \"od'd s\".\"ta\"\"ble\" (\"Größe\" int); ALTER TABLE \"od'd s\".\"ta\"\"ble\" OWNER TO \"app owner\";
+       CREATE SCHEMA evil; GRANT USAGE ON SCHEMA evil TO public;
+       CREATE FUNCTION evil.refuse(jsonb, jsonb) RETURNS jsonb LANGUAGE sql AS \$\$ SELECT '[]'::jsonb \$\$;
+       CREATE OPERATOR evil.|| (LEFTARG = jsonb, RIGHTARG = jsonb, FUNCTION = evil.refuse)"
+  configure "[database]" "role = app owner"
+  off r1 "" "SET search_path = evil, \"od'd s\", pg_catalog;
+    CREATE TABLE made (n int);
+    CREATE INDEX CONCURRENTLY \"in dex\" ON \"ta\"\"ble\" (\"Größe\");
+    REINDEX INDEX CONCURRENTLY \"in dex\";
+    DROP INDEX CONCURRENTLY \"in dex\";
+    RESET ROLE;
+    CREATE TABLE evil.ours (n int)" "SELECT true"
+  sql "GRANT CREATE ON SCHEMA evil TO \"app owner\""
+  run_ripcord upgrade head --yes --json
+  assert_exit 0
+  assert_same mirror 7 "$(sql "SELECT count(*) FROM ripcord.run, jsonb_array_elements(journal) l
+    WHERE l->>'step' = 'statement' AND l->>'event' = 'done'")"
+  assert_same owners "made app owner,ours postgres" "$(sql "SELECT string_agg(relname || ' ' || relowner::regrole::text, ',' ORDER BY relname)
+    FROM (SELECT relname, relowner FROM pg_class WHERE relname IN ('made', 'ours')) c" | tr -d '\"')"
+}
+
+@test "an index that cannot get its lock is tried again, and leaves nothing meanwhile" {
+  off r1 "" "CREATE INDEX CONCURRENTLY keep_body ON keep (body)"
+  session_open holder
+  session_sql holder "BEGIN; LOCK TABLE keep IN ROW EXCLUSIVE MODE"
+  start upgrade head --yes --json -x guard.lock_timeout=300ms
+  wait_until 15 waiting "DROP INDEX CONCURRENTLY"
+  session_close holder
+  status=0
+  wait "$started" || status=$?
+  assert_same exit 0 "$status"
+  assert_same invalid 0 "$(invalid_indexes)"
+  assert_same indexes keep_body "$(sql "SELECT indexrelid::regclass FROM pg_index WHERE indrelid = 'keep'::regclass AND NOT indisprimary")"
+}
+
+@test "a lost connection inside a section: the backup comes back" {
+  off r1 "" "UPDATE keep SET body = 'lost' WHERE id <= 10;
+    SELECT pg_terminate_backend(pg_backend_pid())" "" "SELECT 1"
+  digest=$(table_digest keep)
+  run_ripcord upgrade head --yes --json
+  case $status in
+    5) assert_same rows "$digest" "$(table_digest keep)" ;;
+    6) assert_same "ours are there" 10 "$(sql "SELECT count(*) FROM keep WHERE body = 'lost'")" ;;
+    *) fail "exit $status" ;;
+  esac
+  assert_exit 5
+}
+
 # ---------------------------------------------------------------- killed
 
 # The client is gone, and its session with it: as after a cut connection that the server has noticed.
