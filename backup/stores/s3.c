@@ -163,9 +163,7 @@ static bool fetch(struct s3_download *d, struct err *err)
 	cleanup_free char *range =
 		mem_fmt("%lld-%lld", (long long)d->offset, (long long)(d->offset + ask - 1));
 	cleanup_strv struct strv headers = STRV_INIT;
-	const struct s3_call call = {
-		.method = "GET", .key = d->key, .headers = &headers, .range = range, .object = true
-	};
+	const struct s3_call call = { .method = "GET", .key = d->key, .headers = &headers, .range = range };
 	struct err why = ERR_INIT;
 
 	if (d->etag)

@@ -168,7 +168,7 @@ static bool read_endpoint(const struct store_config *c, struct s3_config *s, str
 		s->scheme = mem_strdup("https");
 		return true;
 	}
-	if (!s3_split_endpoint(url, &s->scheme, &s->host, err))
+	if (!s3_split_endpoint(url, &s->scheme, &s->host, err) || !s->host)
 		return false;
 	s->loopback = s3_is_loopback(s->host);
 	if (strcmp(s->scheme, "http") == 0 && !s->loopback && !allow_http) {
@@ -181,10 +181,7 @@ static bool read_endpoint(const struct store_config *c, struct s3_config *s, str
 /* A name in front of the host must be a DNS label, or certificates for *.HOST do not match. */
 static bool is_label(const char *bucket)
 {
-	for (const char *p = bucket; *p; p++)
-		if (!islower((unsigned char)*p) && !isdigit((unsigned char)*p) && *p != '-')
-			return false;
-	return true;
+	return bucket[strspn(bucket, "abcdefghijklmnopqrstuvwxyz0123456789-")] == '\0';
 }
 
 static bool read_addressing(const struct store_config *c, struct s3_config *s, struct err *err)

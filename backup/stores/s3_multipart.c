@@ -54,11 +54,10 @@ bool s3_multipart_begin(struct s3_client *c, const char *key, char **id, bool *d
 	strv_add(&query, "uploads");
 	strv_add(&query, "");
 	strv_add(&headers, "Content-Type: application/octet-stream");
-	*doubtful = true;
-	if (!s3_send(c, NULL, &call, &answer, err) || !upload_id(&answer, id, err))
-		return false;
-	*doubtful = answer.maybe_done;
-	return true;
+	bool sent = s3_send(c, NULL, &call, &answer, err);
+	bool ok = sent && upload_id(&answer, id, err);
+	*doubtful = answer.maybe_done || (sent && !ok);
+	return ok;
 }
 
 /* ------------------------------------------------------------------ completed */
@@ -86,7 +85,7 @@ static enum found compare_bytes(struct s3_client *c, const char *key, const stru
 		cleanup_s3_answer struct s3_answer answer = S3_ANSWER_INIT((size_t)p->sizes[i]);
 		cleanup_free char *range =
 			mem_fmt("%lld-%lld", (long long)at, (long long)(at + p->sizes[i] - 1));
-		const struct s3_call call = { .method = "GET", .key = key, .range = range, .object = true };
+		const struct s3_call call = { .method = "GET", .key = key, .range = range };
 		unsigned char md5[MD5_BYTES];
 		struct err ignored = ERR_INIT;
 		if (!s3_send(c, NULL, &call, &answer, &ignored))
@@ -102,7 +101,7 @@ static enum found look(struct s3_client *c, const char *key, const struct s3_par
 {
 	cleanup_s3_answer struct s3_answer answer = S3_ANSWER_INIT(SMALL_ANSWER);
 	cleanup_free char *wanted = expected_etag(p);
-	const struct s3_call call = { .method = "HEAD", .key = key, .object = true };
+	const struct s3_call call = { .method = "HEAD", .key = key };
 	struct err ignored = ERR_INIT;
 	int64_t size;
 

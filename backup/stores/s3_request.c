@@ -318,7 +318,7 @@ static enum verdict judge(const struct s3_client *c, const struct s3_call *call,
 		return how == TRANSFER_BROKEN || how == TRANSFER_TIMED_OUT ? VERDICT_AGAIN : VERDICT_NO;
 	}
 	bool good = status >= 200 && status < 300;
-	cleanup_xml struct xml *x = good && call->object ? NULL : error_in(answer);
+	cleanup_xml struct xml *x = good && status == 206 ? NULL : error_in(answer);
 	return good && !x ? VERDICT_DONE : refused(c, call, answer, x, err);
 }
 

@@ -7,7 +7,8 @@
  * that have expired (they are fetched), another region (the answer names it).  All else ends it at once.
  *
  * A 2xx whose body is an <Error> is an error: S3 answers so when something breaks after it began to answer
- * ("CompleteMultipartUpload" in the Amazon S3 API Reference).
+ * ("CompleteMultipartUpload" in the Amazon S3 API Reference).  No object of ours is XML; the bytes of a range (206)
+ * are not looked at.
  */
 #ifndef BACKUP_STORES_S3_REQUEST_H
 #define BACKUP_STORES_S3_REQUEST_H
@@ -34,7 +35,6 @@ struct s3_call {
 	int attempts;               /* 0: as configured */
 	int patience;               /* times the configured stall_timeout; 0: once */
 	bool despite_cancel;        /* cleaning up */
-	bool object;                /* the answer's body is an object: it may say <Error> and mean none */
 	const atomic_bool *stop;    /* no further attempt once it is true; may be NULL */
 };
 

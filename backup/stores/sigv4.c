@@ -92,7 +92,8 @@ static void canonical_headers(const struct strv *headers, struct buf *lines, str
 		cleanup_free char *line = canonical_line(headers->v[i]);
 		strv_add(&sorted, line);
 	}
-	qsort(sorted.v, sorted.n, sizeof(*sorted.v), by_header);
+	if (sorted.n > 0)
+		qsort(sorted.v, sorted.n, sizeof(*sorted.v), by_header);
 	for (size_t i = 0; i < sorted.n; i++) {
 		buf_fmt(lines, "%s\n", sorted.v[i]);
 		buf_fmt(names, "%s%.*s", i ? ";" : "", (int)strcspn(sorted.v[i], ":"), sorted.v[i]);

@@ -13,7 +13,8 @@
  *     truncate                         done, and half of the answer comes
  *     stall stall-after                nothing comes, or half of the answer, and the connection stays
  *
- * It listens on a free port of 127.0.0.1, prints it, and goes on until it is killed.  LOG gets a line
+ * It listens on a free port of 127.0.0.1, prints it, and goes on until it is killed.  SIGHUP ends the bad day: no
+ * request that comes later meets a fault.  LOG gets a line
  * "N METHOD TARGET WHAT" for each request, WHAT being the status or the fault.  A connection serves one request.
  */
 #include <arpa/inet.h>
@@ -42,7 +43,7 @@ struct rule {
 	const char *fault, *which;
 };
 static struct rule *rules;
-static int n_rules;
+static volatile sig_atomic_t n_rules;
 
 struct bytes {
 	char *data;
@@ -283,8 +284,11 @@ static bool serve(int fd, struct request *r)
 	}
 	if (!read_body(fd, r))
 		return false;
+	if (fault && strcmp(fault, "stall") == 0)
+		note(r, fault); /* before it hangs */
 	if (fault && answer_ourselves(fd, fault, r)) {
-		note(r, fault);
+		if (strcmp(fault, "stall") != 0)
+			note(r, fault);
 		return strcmp(fault, "reset") == 0;
 	}
 	if (!pass_on(r, &answer)) {
@@ -330,6 +334,12 @@ static void accept_for_ever(int listener)
 			die("pthread_create");
 		pthread_detach(thread);
 	}
+}
+
+static void heal(int sig)
+{
+	(void)sig;
+	n_rules = 0;
 }
 
 static void read_rules(int argc, char **argv)
@@ -382,6 +392,7 @@ int main(int argc, char **argv)
 	read_rules(argc, argv);
 	check_rules();
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGHUP, heal);
 	if (bind(listener, (struct sockaddr *)&addr, sizeof(addr)) < 0 || listen(listener, 64) < 0 ||
 	    getsockname(listener, (struct sockaddr *)&addr, &len) < 0)
 		die("listen");

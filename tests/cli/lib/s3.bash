@@ -2,6 +2,7 @@
 #
 #   s3_start                      s3rver, made strict (tests/tools/s3server.js); bucket `backups`, keys S3RVER, S3RVER
 #   s3_proxy FAULT:WHICH...       tests/tools/http_proxy.c in front of it; S3_PORT is then the proxy's
+#   s3_heal                       its bad day is over
 #   s3_direct                     S3_PORT is the server's again
 #   s3_stop
 #
@@ -52,6 +53,8 @@ s3_proxy() {
   S3_PORT=$(s3_port_of "$S3_DIR/proxy.out")
 }
 
+s3_heal() { [ -z "${S3_PROXY_PID:-}" ] || kill -HUP "$S3_PROXY_PID"; }
+
 s3_stop() {
   s3_direct
   kill "$S3_PID"
@@ -69,12 +72,15 @@ s3_open_uploads() { cat "$S3_DIR"/backups/._S3rver_uploads/*/key 2>/dev/null || 
 
 # s3_section PREFIX [LINE...]: [store bucket] for ripcord.ini, a part being 16 KiB.
 s3_section() {
+  # shellcheck disable=SC2016 # ripcord fills it in
   printf '%s\n' "[store bucket]" "type = s3" "endpoint = http://127.0.0.1:$S3_PORT" "bucket = backups" \
-    "prefix = $1" "part_size = 16KiB" "stall_timeout = 1s" "access_key = S3RVER" 'secret_key = ${S3_SECRET}'
+    "prefix = $1" "part_size = 16KiB" "stall_timeout = 500ms" "access_key = S3RVER" 'secret_key = ${S3_SECRET}'
   shift
   printf '%s\n' "$@"
 }
 
 # What one broken request may do, by what becomes of the backup: it is made all the same, or the store refuses.
+# shellcheck disable=SC2034 # for those who source this
 S3_FAULTS_PASSING="500 503 429 500-after error-200 error-200-after reset reset-body reset-after truncate stall stall-after"
+# shellcheck disable=SC2034
 S3_FAULTS_FINAL="403 507 413"
