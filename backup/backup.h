@@ -1,7 +1,7 @@
 /*
  * backup.h - what a backup is: bytes in one or more stores, and a manifest, published last.
  *
- *     backup_take()     dump -> chunks -> zstd frames -> SHA-256 -> tar -> every store at once
+ *     backup_take()     dump -> chunks -> zstd frames -> SHA-256 -> tar -> [age] -> every store at once
  *     backup_read()     every stored byte read again, frames and digests checked, the dump parsed to its end
  *     backup_restore()  the same bytes into pg_restore
  *
@@ -31,6 +31,7 @@ struct store_config {
 	const char *name, *type;            /* type: "file" */
 	const char *const *keys, *const *values; /* the section's other keys, n of them */
 	size_t n;
+	const char *identity;  /* file with the age private key, for what is encrypted there; NULL: none */
 	const char *state_dir; /* of this machine: where a store may note what it has under way; NULL: nowhere */
 };
 
@@ -87,6 +88,7 @@ struct backup_request {
 	const struct progress *progress;
 	int64_t expected_bytes;   /* for the progress bar: pg_database_size() */
 	int stores_required;      /* 0: all */
+	const struct strv *recipients; /* age public keys; NULL or empty: not encrypted */
 	/* Called when the rows could not be counted in the passing dump (an archive format that is newer than
 	 * this program, names that are not UTF-8): the caller counts in its snapshot, the object is taken over.
 	 * NULL: then the manifest's rows are null. */
@@ -118,6 +120,7 @@ const char *manifest_str(const struct manifest *m, const char *key); /* a top-le
  * tables of --exclude-table-data; an extension's configuration table counts the rows that were dumped. */
 const json_t *manifest_rows(const struct manifest *m);
 int64_t manifest_bytes(const struct manifest *m);          /* stored */
+bool manifest_is_encrypted(const struct manifest *m);
 bool manifest_is_pinned(const struct manifest *m);
 bool manifest_is_verified(const struct manifest *m);
 /* Names of the stores that have it: of those the backup went to, or of those that list it. */
@@ -196,8 +199,15 @@ MUST_CHECK bool backup_fetch(const struct stores *stores, const struct manifest 
 
 /* ------------------------------------------------------------------ reading back, restoring */
 
+/* Whether the inside of a backup can be read: it is not encrypted, or the stores were opened with an identity. */
+bool backup_can_open(const struct stores *stores, const struct manifest *m);
+/* Encrypts a few bytes to the recipients and, with an identity that is not NULL, opens them again.  ERR_BACKUP with
+ * age's own words: no such program, a recipient that is none, an identity that does not fit. */
+MUST_CHECK bool backup_try_keys(const struct strv *recipients, const char *identity, struct err *err);
+
 /* Reads all of a backup in one store again: the tar's members against the manifest (names, sizes, SHA-256,
- * order), every zstd frame, and the archive parsed to its end by pg_restore.  ERR_CORRUPT says which member. */
+ * order), every zstd frame, and the archive parsed to its end by pg_restore.  ERR_CORRUPT says which member.
+ * Where backup_can_open() is false: all stored bytes against their SHA-256, and nothing of the inside. */
 MUST_CHECK bool backup_read(struct store *store, const struct manifest *m, const char *bin_dir,
                             const struct progress *progress, struct err *err);
 

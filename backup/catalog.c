@@ -123,7 +123,7 @@ static bool is_good(struct reading *r, struct store *s, struct backup_entry *e, 
 
 static bool is_stronger(enum mark_kind kind, const char *than)
 {
-	for (enum mark_kind k = MARK_READ; than && k < kind; k++)
+	for (enum mark_kind k = MARK_STORED; than && k < kind; k++)
 		if (strcmp(mark_types[k].how, than) == 0)
 			return true;
 	return !than;
@@ -135,7 +135,7 @@ static void read_marks(struct reading *r, struct store *s, const struct folder *
 
 	if (folder_has(f, mark_types[MARK_PIN].object))
 		read_pin(r, s, m);
-	for (enum mark_kind kind = MARK_READ; kind <= MARK_DRILL; kind++) {
+	for (enum mark_kind kind = MARK_STORED; kind <= MARK_DRILL; kind++) {
 		if (!folder_has(f, mark_types[kind].object) || !is_good(r, s, e, kind) ||
 		    !is_stronger(kind, m->verified_how))
 			continue;

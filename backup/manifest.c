@@ -104,7 +104,8 @@ static bool read_object(struct manifest *m, struct err *err)
 	if (!json_need_str(object, "name", &name, err) || !json_need_str(object, "sha256", &sha256, err) ||
 	    !json_need_int(object, "bytes", &m->object_bytes, err))
 		return false;
-	if (strcmp(name, BACKUP_OBJECT) != 0 || !is_hex64(sha256) || m->object_bytes <= 0)
+	const char *expected = manifest_is_encrypted(m) ? BACKUP_OBJECT AGE_SUFFIX : BACKUP_OBJECT;
+	if (strcmp(name, expected) != 0 || !is_hex64(sha256) || m->object_bytes <= 0)
 		return err_set(err, ERR_CORRUPT, "what it says of '%s' makes no sense", name);
 	return true;
 }
@@ -224,6 +225,12 @@ const json_t *manifest_rows(const struct manifest *m)
 	return json_is_object(rows) ? rows : NULL;
 }
 
+bool manifest_is_encrypted(const struct manifest *m)
+{
+	const json_t *encryption = json_object_get(m->json, "encryption");
+	return encryption && !json_is_null(encryption);
+}
+
 const char *manifest_id(const struct manifest *m) { return manifest_str(m, "id"); }
 const char *manifest_folder(const struct manifest *m) { return manifest_str(m, "folder"); }
 int64_t manifest_created_us(const struct manifest *m) { return m->created_us; }
@@ -243,7 +250,8 @@ const char *manifest_object_name(const struct manifest *m)
 /* "pg_dump (PostgreSQL) 15.20 (Debian ...)" */
 int manifest_pg_major(const struct manifest *m)
 {
-	const char *version = json_string_value(json_object_get(json_object_get(m->json, "tools"), "pg_dump"));
+	const char *version =
+		json_string_value(json_object_get(json_object_get(m->json, "tools"), "pg_dump"));
 	const char *number = version ? strchr(version, ')') : NULL;
 
 	return number ? (int)strtol(number + 1, NULL, 10) : 0;

@@ -14,6 +14,7 @@
 #include "backup/backup.h"
 
 #define BACKUP_OBJECT   "backup.tar"
+#define AGE_SUFFIX      ".age" /* of the object when it is encrypted */
 #define MANIFEST_OBJECT "manifest.json"
 
 #define MANIFEST_MAX ((size_t)256 << 20) /* bytes of text: a terabyte's members are 10 MB of it */

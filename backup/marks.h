@@ -3,7 +3,7 @@
  * (docs/decisions/0002-marks-beside-the-manifest.md).
  *
  *     pinned.json            not to be pruned; "reason" says why
- *     verified-HOW.json      read back and found sound; HOW is read, restore or drill
+ *     verified-HOW.json      read back and found sound; HOW is stored, read, restore or drill
  *     deleting.json          a deletion has begun and may be finished by whoever comes next; "reason" says why
  *
  * That a mark is there, and how a backup was verified, stands in its name: a listing tells it without a read.
@@ -15,7 +15,7 @@
 #include "backup/manifest.h"
 #include "backup/stores/store.h"
 
-enum mark_kind { MARK_PIN, MARK_READ, MARK_RESTORE, MARK_DRILL, MARK_DELETING, N_MARKS };
+enum mark_kind { MARK_PIN, MARK_STORED, MARK_READ, MARK_RESTORE, MARK_DRILL, MARK_DELETING, N_MARKS };
 
 struct mark_type {
 	const char *object, *key; /* the object's name, the member that carries the value */
@@ -23,7 +23,7 @@ struct mark_type {
 };
 extern const struct mark_type mark_types[N_MARKS];
 
-/* ERR_USAGE for a word that is none of read, restore, drill. */
+/* ERR_USAGE for a word that is none of stored, read, restore, drill. */
 MUST_CHECK bool mark_of_verification(const char *how, enum mark_kind *out, struct err *err);
 
 /* The whole text of a mark about the backup of that id; the caller's. */

@@ -4,11 +4,26 @@
 #include "backup/engines/dump.h"
 #include "backup/manifest.h"
 #include "backup/source.h"
+#include "backup/stream/age.h"
+#include "backup/unpack.h"
 #include "base/cleanup.h"
 #include "base/mem.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+bool backup_can_open(const struct stores *stores, const struct manifest *m)
+{
+	for (size_t i = 0; i < stores->n; i++)
+		if (!manifest_is_encrypted(m) || stores->v[i]->identity)
+			return true;
+	return false;
+}
+
+bool backup_try_keys(const struct strv *recipients, const char *identity, struct err *err)
+{
+	return age_try(recipients, identity, err);
+}
 
 bool backup_read(struct store *store, const struct manifest *m, const char *bin_dir,
                  const struct progress *progress, struct err *err)
@@ -16,6 +31,8 @@ bool backup_read(struct store *store, const struct manifest *m, const char *bin_
 	const struct stores only = { .v = &store, .n = 1 };
 	cleanup_source struct source *s = source_new(&only, m);
 
+	if (!backup_can_open(&only, m))
+		return unpack_stored(store, m, progress, "read back", err);
 	source_report(s, progress, "read back");
 	return dump_parse(bin_dir, source_pull, s, err) && source_drain(s, err);
 }

@@ -8,6 +8,7 @@
 
 #include "backup/engines/dump.h"
 #include "backup/manifest.h"
+#include "backup/stream/age.h"
 #include "backup/marks.h"
 #include "backup/stream/custom_rows.h"
 #include "backup/stream/frame.h"
@@ -37,6 +38,7 @@ struct take {
 	const struct backup_request *req;
 	struct tee tee;
 	struct tar_writer *tar;
+	struct age *age; /* NULL: not encrypted */
 	struct pool *pool;
 	struct custom_rows *rows;
 	struct sha256 *digest; /* of the object */
@@ -46,9 +48,9 @@ struct take {
 	int64_t started_us;
 	char *id, *folder;  /* owned */
 	bool has_small;     /* the members before the dump are in the tar */
-	struct task asking; /* fills the two below */
+	struct task asking; /* fills the next three */
 	struct buf roles;
-	char *pg_dump; /* its version; owned */
+	char *pg_dump, *age_program; /* their versions; owned */
 };
 
 /* ------------------------------------------------------------------ names */
@@ -86,13 +88,33 @@ static void set_names(struct take *t)
 
 /* ------------------------------------------------------------------ the object */
 
-static bool on_tar_bytes(void *ctx, const void *data, size_t len, struct err *err)
+/* What rests in the stores; in age's thread when it is encrypted. */
+static bool on_stored_bytes(void *ctx, const void *data, size_t len, struct err *err)
 {
 	struct take *t = ctx;
 
 	sha256_add(t->digest, data, len);
 	t->object_bytes += (int64_t)len;
 	return tee_write(&t->tee, data, len, err);
+}
+
+static bool on_tar_bytes(void *ctx, const void *data, size_t len, struct err *err)
+{
+	struct take *t = ctx;
+
+	return t->age ? age_encrypt_write(t->age, data, len, err) : on_stored_bytes(ctx, data, len, err);
+}
+
+static bool is_encrypted(const struct take *t) { return t->req->recipients && t->req->recipients->n > 0; }
+
+static const char *object_name(const struct take *t)
+{
+	return is_encrypted(t) ? BACKUP_OBJECT AGE_SUFFIX : BACKUP_OBJECT;
+}
+
+static bool start_age(struct take *t, struct err *err)
+{
+	return !is_encrypted(t) || age_encrypt_new(t->req->recipients, on_stored_bytes, t, &t->age, err);
 }
 
 static bool add_small(struct take *t, const char *name, const void *data, size_t len, struct err *err)
@@ -123,7 +145,8 @@ static bool ask_programs(void *ctx, struct err *err)
 	struct take *t = ctx;
 
 	return dump_roles(t->req, &t->roles, err) &&
-	       dump_version(t->req->bin_dir, "pg_dump", &t->pg_dump, err);
+	       dump_version(t->req->bin_dir, "pg_dump", &t->pg_dump, err) &&
+	       (!is_encrypted(t) || age_version(&t->age_program, err));
 }
 
 static bool add_small_members(struct take *t, struct err *err)
@@ -184,13 +207,14 @@ static bool write_object(struct take *t, struct err *err)
 {
 	struct err second = ERR_INIT;
 
-	if (!tee_begin(&t->tee, BACKUP_OBJECT, err) ||
+	if (!tee_begin(&t->tee, object_name(t), err) || !start_age(t, err) ||
 	    !tar_writer_new(t->started_us / 1000000, on_tar_bytes, t, &t->tar, err))
 		return false;
 	task_start(&t->asking, ask_programs, t);
 	bool ok = add_dump(t, err);
 	bool told = task_join(&t->asking, ok ? err : &second);
-	return ok && told && tar_writer_finish(t->tar, err) && tee_finish(&t->tee, err);
+	return ok && told && tar_writer_finish(t->tar, err) && (!t->age || age_encrypt_finish(t->age, err)) &&
+	       tee_finish(&t->tee, err);
 }
 
 /* ------------------------------------------------------------------ the manifest */
@@ -210,9 +234,20 @@ static json_t *object_json(struct take *t)
 	char hex[SHA256_HEX];
 
 	sha256_hex(t->digest, hex);
-	json_put(o, "name", json_str(BACKUP_OBJECT));
+	json_put(o, "name", json_str(object_name(t)));
 	json_put(o, "bytes", json_integer(t->object_bytes));
 	json_put(o, "sha256", json_str(hex));
+	return o;
+}
+
+static json_t *encryption_json(const struct take *t)
+{
+	json_t *o = json_object(), *recipients = json_array();
+
+	for (size_t i = 0; i < t->req->recipients->n; i++)
+		json_push(recipients, json_str(t->req->recipients->v[i]));
+	json_put(o, "tool", json_str("age"));
+	json_put(o, "recipients", recipients);
 	return o;
 }
 
@@ -233,6 +268,8 @@ static json_t *tools_json(const struct take *t)
 	json_put(o, "pg_dump", json_str(t->pg_dump));
 	json_put(o, "zstd", json_str(frame_library()));
 	json_put(o, "tar", json_str(tar_library()));
+	if (t->age_program)
+		json_put(o, "age", json_str(t->age_program));
 	return o;
 }
 
@@ -269,6 +306,8 @@ static bool build_manifest(struct take *t, struct manifest **out, struct err *er
 	json_put(j, "tools", tools_json(t));
 	json_put(j, "members", members_json(&t->members));
 	json_put(j, "object", object_json(t));
+	if (is_encrypted(t))
+		json_put(j, "encryption", encryption_json(t));
 	json_put(j, "totals", totals_json(t));
 	if (req->facts)
 		json_object_update_missing(j, (json_t *)req->facts);
@@ -298,6 +337,7 @@ static bool publish(struct take *t, struct manifest *m, struct err *err)
 
 static void take_clear(struct take *t)
 {
+	age_free(t->age);
 	pool_free(t->pool);
 	tar_writer_free(t->tar);
 	custom_rows_free(t->rows);
@@ -306,6 +346,7 @@ static void take_clear(struct take *t)
 	tee_clear(&t->tee);
 	buf_clear(&t->roles);
 	free(t->pg_dump);
+	free(t->age_program);
 	free(t->id);
 	free(t->folder);
 }
@@ -326,6 +367,8 @@ bool backup_take(const struct backup_request *request, const struct stores *stor
 		*out = m;
 		m = NULL;
 	} else {
+		age_free(t.age); /* its thread writes into the tee */
+		t.age = NULL;
 		tee_discard(&t.tee);
 		if (err->code == ERR_IO || err->code == ERR_PROC || err->code == ERR_CORRUPT)
 			err_recode(err, ERR_BACKUP);

@@ -55,6 +55,9 @@ struct facts {
 	size_t n_stores;
 	struct fact_int server_free_bytes; /* of the server's data disk: statvfs where it is ours, else configured */
 	const char *backup_verify;    /* read | restore | drill */
+	bool backup_encrypted;        /* recipients are configured */
+	bool backup_identity;         /* and a private key to open it again */
+	const char *keys_failing;     /* why they, or the age program, do not work; NULL: they do */
 	/* the run */
 	bool ladder_restores;         /* on_failure contains restore */
 	bool ladder_downgrades;

@@ -318,6 +318,7 @@ static bool take_store(struct loading *l, const char *name, struct store_config 
 	out->keys = strv_argv(&into[0]);
 	out->values = strv_argv(&into[1]);
 	out->n = into[0].n;
+	out->identity = l->box->config.identity;
 	out->state_dir = l->box->config.state_dir;
 	return true;
 }
@@ -435,7 +436,8 @@ static bool has_password(const char *url)
 
 static bool is_literal_secret(const struct ini_entry *e)
 {
-	static const char *const names[] = { "secret_key", "password", "token", "secret", "session_token" };
+	static const char *const names[] = { "secret_key", "password",      "token",
+		                             "secret",     "session_token", "key_passphrase" };
 
 	if (e->line == 0)
 		return false;

@@ -190,14 +190,65 @@ static bool take_ladder(const struct slot *slot, struct err *err)
 	return true;
 }
 
+/* What a key is can be told by its beginning; a secret one is in no message. */
+static bool refuse_secret_key(const struct slot *slot, const char *value, struct err *err)
+{
+	if (!text_starts(value, "AGE-SECRET-KEY-"))
+		return true;
+	err_set(err, ERR_USAGE, "%s holds an age private key itself", slot->row->key.key);
+	return err_hint(err, strcmp(slot->row->key.key, "identity") == 0
+	                             ? "put the key into a file of mode 0600, and name the file"
+	                             : "recipients are public keys; age-keygen -y prints the one that "
+	                               "belongs to a private key");
+}
+
+/* As age -R reads it: a key a line, # comments. */
+static bool add_recipients_of(const char *path, struct strv *out, struct err *err)
+{
+	cleanup_buf struct buf text = BUF_INIT((size_t)1 << 20);
+	size_t before = out->n;
+
+	if (!file_read(path, &text, err))
+		return err_recode(err, ERR_USAGE);
+	for (char *line = text.data, *next; line; line = next) {
+		next = strchr(line, '\n');
+		if (next)
+			*next++ = '\0';
+		line = text_trim(line);
+		if (*line && *line != '#')
+			strv_add(out, line);
+	}
+	return out->n > before || err_set(err, ERR_USAGE, "no public key is in '%s'", path);
+}
+
 /* Backups that were asked to be encrypted must not come out plain. */
 static bool take_recipients(const struct slot *slot, struct err *err)
 {
-	if (*slot->value) {
-		err_set(err, ERR_USAGE, "recipients is set, but this version cannot encrypt backups");
-		return err_hint(err, "leave recipients empty, and encrypt the stores' disks");
+	cleanup_strv struct strv items = STRV_INIT;
+	struct strv *out = field(slot);
+
+	strv_clear(out);
+	strv_split(&items, slot->value);
+	for (size_t i = 0; i < items.n; i++) {
+		cleanup_free char *path = path_join(slot->box->config.folder, items.v[i]);
+		if (!refuse_secret_key(slot, items.v[i], err))
+			return false;
+		if (text_starts(items.v[i], "age1")) {
+			strv_add(out, items.v[i]);
+		} else if (!file_exists(path)) {
+			err_set(err, ERR_USAGE, "\"%s\" is neither an age public key nor a file of them",
+			        items.v[i]);
+			return err_hint(err, "a public key begins with age1; age-keygen makes a pair");
+		} else if (!add_recipients_of(path, out, err)) {
+			return false;
+		}
 	}
-	return take_list(slot, err);
+	return true;
+}
+
+static bool take_age_identity(const struct slot *slot, struct err *err)
+{
+	return refuse_secret_key(slot, slot->value, err) && take_path_or_none(slot, err);
 }
 
 static bool take_engine(const struct slot *slot, struct err *err)
@@ -314,15 +365,15 @@ const struct key_row config_rows[] = {
 	  take_count,
 	  KEY_BUILT },
 	{ { "backup", "recipients", "", "list",
-	    "age public keys; must be empty: this version cannot encrypt" },
+	    "age public keys, or files of them, that backups are encrypted to; empty: not encrypted" },
 	  C(recipients),
 	  take_recipients,
-	  KEY_QUIET },
-	{ { "backup", "identity", "", "path",
-	    "file with the age private key; without effect in this version" },
+	  KEY_BUILT },
+	{ { "backup", "identity", "${RIPCORD_AGE_IDENTITY:-}", "path",
+	    "file with the age private key; only reading and restoring need it" },
 	  C(identity),
-	  take_path_or_none,
-	  KEY_LATER },
+	  take_age_identity,
+	  KEY_BUILT },
 	{ { "backup", "verify", "restore", "read | restore | drill",
 	    "proof of a backup: read again, its schema restored, or everything restored" },
 	  C(verify),
@@ -355,80 +406,6 @@ const struct key_row config_rows[] = {
 
 	{ { "store local", "type", "file", "file", "a folder on this machine" }, 0, take_nothing, KEY_BUILT },
 	{ { "store local", "path", "backups", "path", "where the backups are" }, 0, take_nothing, KEY_BUILT },
-	{ { "store NAME, type = s3", "type", "s3", "s3",
-	    "a bucket of Amazon S3, or of a server that speaks its protocol" },
-	  0,
-	  take_nothing,
-	  KEY_QUIET },
-	{ { "store NAME, type = s3", "bucket", "", "name", "it must be there already" },
-	  0,
-	  take_nothing,
-	  KEY_QUIET },
-	{ { "store NAME, type = s3", "prefix", "", "text",
-	    "folder in the bucket; give a bucket that holds other things one" },
-	  0,
-	  take_nothing,
-	  KEY_QUIET },
-	{ { "store NAME, type = s3", "region", "us-east-1", "text",
-	    "empty: AWS_REGION, AWS_DEFAULT_REGION, the profile's, and then the default" },
-	  0,
-	  take_nothing,
-	  KEY_QUIET },
-	{ { "store NAME, type = s3", "endpoint", "", "URL",
-	    "another server, as https://HOST:PORT; empty: AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL, and then "
-	    "AWS" },
-	  0,
-	  take_nothing,
-	  KEY_QUIET },
-	{ { "store NAME, type = s3", "addressing", "auto", "auto | path | virtual",
-	    "whether the bucket stands in the path or in front of the host's name; auto: in the path for an "
-	    "endpoint of one's own" },
-	  0,
-	  take_nothing,
-	  KEY_QUIET },
-	{ { "store NAME, type = s3", "allow_http", "no", "yes | no",
-	    "take an endpoint without TLS that is not this machine" },
-	  0,
-	  take_nothing,
-	  KEY_QUIET },
-	{ { "store NAME, type = s3", "ca_file", "", "path",
-	    "certificates that are trusted in place of the system's" },
-	  0,
-	  take_nothing,
-	  KEY_QUIET },
-	{ { "store NAME, type = s3", "access_key", "", "text",
-	    "with secret_key; empty: found as the AWS tools find theirs" },
-	  0,
-	  take_nothing,
-	  KEY_QUIET },
-	{ { "store NAME, type = s3", "secret_key", "", "text", "best as ${NAME}" },
-	  0,
-	  take_nothing,
-	  KEY_QUIET },
-	{ { "store NAME, type = s3", "session_token", "", "text", "of temporary keys" },
-	  0,
-	  take_nothing,
-	  KEY_QUIET },
-	{ { "store NAME, type = s3", "profile", "", "name",
-	    "of ~/.aws/credentials and ~/.aws/config, before the environment's keys" },
-	  0,
-	  take_nothing,
-	  KEY_QUIET },
-	{ { "store NAME, type = s3", "part_size", "16MiB", "size",
-	    "of a part of a large object; two are in memory. Amazon S3 takes no less than 5MiB" },
-	  0,
-	  take_nothing,
-	  KEY_QUIET },
-	{ { "store NAME, type = s3", "attempts", "10", "number",
-	    "tries of a request that failed in a way that passes" },
-	  0,
-	  take_nothing,
-	  KEY_QUIET },
-	{ { "store NAME, type = s3", "stall_timeout", "30s", "duration",
-	    "a connection is given up on which nothing moves for this long" },
-	  0,
-	  take_nothing,
-	  KEY_QUIET },
 
 	{ { "guard", "on_failure", "downgrade, restore", "list",
 	    "rungs after rollback: downgrade, restore; empty: rollback alone" },
@@ -579,9 +556,22 @@ const char *config_section_class(const char *section)
 	return text_starts(section, "hook ") ? "hook" : section;
 }
 
-size_t config_keys_count(void) { return config_rows_count; }
+size_t config_keys_count(void) { return config_rows_count + store_keys_count; }
 
-const struct config_key *config_key_at(size_t i) { return &config_rows[i].key; }
+/* The keys of other stores stand behind those of [store local]. */
+const struct config_key *config_key_at(size_t i)
+{
+	size_t local = 0;
+
+	while (strcmp(config_rows[local].key.section, "store local") != 0)
+		local++;
+	while (strcmp(config_rows[local].key.section, "store local") == 0)
+		local++;
+	if (i < local)
+		return &config_rows[i].key;
+	i -= local;
+	return i < store_keys_count ? &store_keys[i] : &config_rows[local + i - store_keys_count].key;
+}
 
 /* ------------------------------------------------------------------ words and init's file */
 

@@ -40,6 +40,8 @@ struct key_row {
 	enum key_use use;
 };
 
+extern const struct config_key store_keys[]; /* store_keys.c: sections `store NAME, type = TYPE` */
+extern const size_t store_keys_count;
 extern const struct key_row config_rows[];
 extern const size_t config_rows_count;
 

@@ -216,6 +216,16 @@ static void look_at_config(const struct config *c, struct facts *out)
 	out->ladder_restores = c->on_failure_restore;
 }
 
+static void look_at_keys(const struct config *c, struct facts *out)
+{
+	struct err why = ERR_INIT;
+
+	out->backup_encrypted = c->recipients.n > 0;
+	out->backup_identity = c->identity != NULL;
+	if (out->backup_encrypted && !backup_try_keys(&c->recipients, c->identity, &why))
+		out->keys_failing = facts_keep(out, why.msg);
+}
+
 /* Asking three programs for their version takes as long as asking the server everything. */
 struct search {
 	int major;
@@ -245,6 +255,7 @@ bool facts_gather(const struct config *c, struct db *db, const struct stores *st
 	out->server_version = db_server_version(db);
 	out->role = out->database = "";
 	look_at_config(c, out);
+	look_at_keys(c, out);
 	look_at_stores(stores, out);
 	task_start(&tools, find_tools, &search);
 	bool ok = ask_server(c, db, out, err);

@@ -63,8 +63,10 @@ static struct store *open_one(const struct store_config *c, struct err *err)
 	if (!check_keys(c, ops, err))
 		return NULL;
 	struct store *s = ops->open(c, err);
-	if (s)
+	if (s) {
 		s->name = mem_strdup(c->name);
+		s->identity = mem_strdup(c->identity);
+	}
 	return s;
 }
 
@@ -88,6 +90,7 @@ void stores_close(struct stores *s)
 {
 	for (size_t i = 0; i < s->n; i++) {
 		free(s->v[i]->name);
+		free(s->v[i]->identity);
 		s->v[i]->ops->close(s->v[i]);
 	}
 	free(s->v);

@@ -46,7 +46,8 @@ struct store_ops {
 /* Embedded as the FIRST member of each kind's own struct. */
 struct store {
 	const struct store_ops *ops;
-	char *name; /* owned */
+	char *name;     /* owned */
+	char *identity; /* owned; opens what is encrypted here, NULL for none */
 };
 struct upload { struct store *store; };
 struct download { struct store *store; };

@@ -38,6 +38,26 @@ void gate_backup_verification(const struct facts *f, const struct preset *preset
 	}
 }
 
+/* Without a key nobody can restore, and nobody can prove more than that the bytes are still there. */
+void gate_backup_encryption(const struct facts *f, const struct preset *preset, struct finding *out)
+{
+	(void)preset;
+	say(out, VERDICT_PASS, "backups are %s", f->backup_encrypted ? "encrypted" : "not encrypted");
+	if (f->backup_waived || !f->backup_encrypted)
+		return;
+	if (f->keys_failing) {
+		say(out, VERDICT_REFUSE, "backups cannot be encrypted as configured: %.400s",
+		    f->keys_failing);
+		advise(out, "look at recipients and identity in [backup], and at the program age");
+	} else if (!f->backup_identity && will_restore(f)) {
+		say(out, VERDICT_REFUSE, "backups are encrypted, and there is no key to %s one",
+		    may_restore(f) ? "restore" : "prove");
+		advise(out,
+		       "set identity in [backup] or RIPCORD_AGE_IDENTITY; without a key: verify = read and "
+		       "on_failure = downgrade");
+	}
+}
+
 void gate_pg_dump(const struct facts *f, const struct preset *preset, struct finding *out)
 {
 	int major = f->server_version / 10000;

@@ -16,7 +16,7 @@ gate_check gate_database_owner, gate_create_database, gate_terminate_sessions, g
 gate_check gate_backup_rights, gate_unrestorable;
 gate_check gate_invalid_indexes, gate_extension_versions, gate_name_bound_extensions, gate_logical_slots;
 gate_check gate_subscriptions, gate_prepared_transactions, gate_running_dumps, gate_unmodelled, gate_others_writes;
-gate_check gate_backup_waiver, gate_backup_verification, gate_pg_dump, gate_stores, gate_store_free_space;
+gate_check gate_backup_waiver, gate_backup_verification, gate_backup_encryption, gate_pg_dump, gate_stores, gate_store_free_space;
 gate_check gate_server_free_space;
 gate_check gate_unfinished_run, gate_one_head, gate_downgrades, gate_way_back;
 

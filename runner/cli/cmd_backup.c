@@ -134,10 +134,10 @@ const struct command command_backup_create = {
 	.text = "Dumps the database into every configured store at once, reads it back, and verifies it as "
 		"the\n"
 		"configuration's _verify_ says. *ripcord backup* means the same. With *--if-older* a "
-	        "verified "
+		"verified "
 		"backup of this\n"
 		"database and installation that is younger, and in as many stores as _stores\\_required_ "
-	        "asks "
+		"asks "
 		"for, is enough:\n"
 		"for timers. With _prune = after-backup_ retention runs afterwards.",
 	.options = create_options,
@@ -168,7 +168,11 @@ static bool read_level(const char *word, enum verify_mode *mode, struct err *err
 
 static void print_verified(struct app *app, const struct verify_result *r)
 {
-	if (r->not_restored)
+	if (strcmp(r->how, "stored") == 0)
+		log_warn("the stored bytes are whole; the inside was not read: it is encrypted, and there is "
+		         "no key "
+		         "(identity in [backup])");
+	else if (r->not_restored)
 		log_warn("read, but not restored, for want of a server: %s", r->not_restored);
 	if (app->globals->json) {
 		json_t *o = backup_summary(r->manifest);
@@ -210,12 +214,12 @@ const struct command command_backup_verify = {
 	.text = "Reads every stored byte, compares every digest and frame, parses the dump to its end, and "
 		"looks at the\n"
 		"marks beside it; needs no database for that. As the configuration's _verify_ says, its "
-	        "schema "
+		"schema "
 		"or all of it is\n"
 		"then restored into a scratch database; without a server that is left out, with a warning, "
 		"unless *--level* asks\n"
 		"for it. A damaged copy loses its mark, so that retention does not count on it. Exit 7 for "
-	        "any "
+		"any "
 		"damage.",
 	.options = verify_options,
 	.options_size = sizeof(struct verify_options),

@@ -305,6 +305,25 @@ static void ask_gates(struct diagnosis *d, const struct facts *f)
 		add_text(d, found.v[i].gate, found.v[i].verdict, found.v[i].message, found.v[i].hint);
 }
 
+/* Tried for real: what may be reached need not be writable, and what is written need not be listed.  A store that may
+ * fail (stores_required) is only a warning. */
+static void look_at_stores(struct diagnosis *d, const struct stores *stores)
+{
+	size_t required = (size_t)d->app->config->stores_required;
+	enum verdict bad = required > 0 && required < stores->n ? VERDICT_WARN : VERDICT_REFUSE;
+
+	for (size_t i = 0; i < stores->n; i++) {
+		cleanup_free char *check = mem_fmt("store %s", store_name(stores->v[i]));
+		struct err why = ERR_INIT;
+
+		if (store_check(stores->v[i], &why))
+			add_text(d, check, VERDICT_PASS, "an object was written, read, listed and removed",
+			         "");
+		else
+			add_text(d, check, bad, why.msg, why.hint);
+	}
+}
+
 static bool examine(struct diagnosis *d, struct err *err)
 {
 	const struct config *c = d->app->config;
@@ -324,6 +343,7 @@ static bool examine(struct diagnosis *d, struct err *err)
 	look_at_runs(d, db, &f);
 	look_at_quarantine(d);
 	look_at_schema(d, db, &f);
+	look_at_stores(d, &stores);
 	ask_gates(d, &f);
 	return true;
 }

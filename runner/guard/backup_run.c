@@ -14,7 +14,7 @@ static bool open_run(struct run *run, struct err *err)
 	const struct ledger_names names = { .schema = run->config->version_schema,
 		                            .table = run->config->version_table };
 
-	return run_connect(run, err) && run_open_stores(run, err) &&
+	return run_check_keys(run, err) && run_connect(run, err) && run_open_stores(run, err) &&
 	       ledger_open(run->db, &names, &run->ledger, err) && run_find_tools(run, err) &&
 	       run_lock(run, err) && before_read(run, err);
 }

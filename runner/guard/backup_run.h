@@ -19,7 +19,7 @@ struct verify_choice {
 
 struct verify_result {
 	struct manifest *manifest; /* the caller's, for what is told of it; NULL when there is none such */
-	const char *how;           /* what was done: read, restore, drill */
+	const char *how;           /* what was done: stored (encrypted, and no key: the bytes alone), read, restore, drill */
 	char *not_restored;        /* why it was only read although the configuration asks for more; NULL */
 	double seconds;
 };

@@ -154,6 +154,7 @@ static bool take(struct run *run, struct snapshot *s, struct err *err)
 		.expected_bytes =
 			run->facts.database_bytes.known == FACT_KNOWN ? run->facts.database_bytes.value : 0,
 		.stores_required = run->config->stores_required,
+		.recipients = &run->config->recipients,
 		.count_rows = count_rows,
 		.count_rows_ctx = s,
 		.warnings = &warnings,
@@ -249,6 +250,12 @@ static bool read_stores(struct run *run, struct err *err)
 	       err_set(err, ERR_BACKUP, "no configured store has backup %s", manifest_id(run->manifest));
 }
 
+/* Without a key it is known that the stores have the bytes that age gave, and no more: its own word in the mark. */
+static const char *proof_of(const struct run *run)
+{
+	return backup_can_open(&run->stores, run->manifest) ? verify_name(run->config->verify) : "stored";
+}
+
 /* A sound archive need not restore (proof.md section 2), so the schema at least is restored for real.  The scratch
  * database stays. */
 static bool verify_backup(struct run *run, struct err *err)
@@ -257,10 +264,27 @@ static bool verify_backup(struct run *run, struct err *err)
 
 	if (read_stores(run, err) &&
 	    (mode == BACKUP_VERIFY_READ || run_scratch_prove(run, mode == BACKUP_VERIFY_RESTORE, err)) &&
-	    backup_mark_verified(&run->stores, run->manifest, verify_name(mode), err))
+	    backup_mark_verified(&run->stores, run->manifest, proof_of(run), err))
 		return true;
 	err_recode(err, err->code == ERR_CANCELLED ? ERR_CANCELLED : ERR_BACKUP);
 	return run_scratch_give_up(run, err);
+}
+
+bool run_check_keys(struct run *run, struct err *err)
+{
+	const struct config *c = run->config;
+
+	if (c->recipients.n == 0)
+		return true;
+	if (!c->identity && c->verify != BACKUP_VERIFY_READ) {
+		err_set(err, ERR_REFUSED,
+		        "backups are encrypted, and there is no key to prove one with verify = %s",
+		        verify_name(c->verify));
+		return err_hint(
+			err, "set identity in [backup] or RIPCORD_AGE_IDENTITY, or verify = read: then the "
+			     "stored bytes are proven, and nothing of the inside");
+	}
+	return backup_try_keys(&c->recipients, c->identity, err) || err_recode(err, ERR_REFUSED);
 }
 
 bool run_verify_backup(struct run *run, struct err *err)

@@ -155,6 +155,9 @@ MUST_CHECK bool run_find_backup(struct run *run, const char *id, struct err *err
 MUST_CHECK bool run_take_backup(struct run *run, struct err *err);
 MUST_CHECK bool run_read_back(struct run *run, struct err *err);
 /* As [backup] verify says: bytes, the schema restored, everything restored. */
+/* That recipients and identity of the configuration work and suffice for its verify; for a backup by hand, which asks
+ * no gates.  ERR_REFUSED. */
+MUST_CHECK bool run_check_keys(struct run *run, struct err *err);
 MUST_CHECK bool run_verify_backup(struct run *run, struct err *err);
 
 /* upgrade_step.c */

@@ -108,6 +108,17 @@ static bool connect(struct verifying *v, struct err *err)
 	return run_connect(run, err) && ledger_open(run->db, &names, &run->ledger, err);
 }
 
+static bool leave_at_read(const struct verify_choice *choice, const struct err *why,
+                          struct verify_result *out, struct err *err)
+{
+	if (choice->mode) {
+		*err = *why;
+		return err_wrap(err, "the backup was read, and cannot be restored");
+	}
+	out->not_restored = mem_strdup(why->msg);
+	return true;
+}
+
 /* Without --level a server that is not there leaves the proof at what could be read, and says so. */
 static bool restore(struct verifying *v, const struct verify_choice *choice, struct verify_result *out,
                     struct err *err)
@@ -117,14 +128,12 @@ static bool restore(struct verifying *v, const struct verify_choice *choice, str
 
 	if (mode == BACKUP_VERIFY_READ || v->sound.n == 0)
 		return true;
-	if (!connect(v, &why)) {
-		if (choice->mode) {
-			*err = why;
-			return err_wrap(err, "the backup was read, and cannot be restored");
-		}
-		out->not_restored = mem_strdup(why.msg);
-		return true;
+	if (!backup_can_open(&v->sound, v->run.manifest)) {
+		err_set(&why, ERR_BACKUP, "it is encrypted, and there is no key (identity in [backup])");
+		return leave_at_read(choice, &why, out, err);
 	}
+	if (!connect(v, &why))
+		return leave_at_read(choice, &why, out, err);
 	free(v->run.bin_dir);
 	v->run.bin_dir = NULL;
 	if (!run_find_tools(&v->run, err) || !before_from_backup(&v->run, err))
@@ -146,7 +155,8 @@ static bool verify(struct verifying *v, const struct verify_choice *choice, stru
 	v->run.manifest = v->list.v[0].manifest;
 	for (size_t i = 0; i < v->list.warnings.n; i++)
 		damaged(v, v->list.warnings.v[i]);
-	out->how = verify_name(BACKUP_VERIFY_READ);
+	out->how =
+		backup_can_open(&v->run.stores, v->run.manifest) ? verify_name(BACKUP_VERIFY_READ) : "stored";
 	if (!read_copies(v, err) || !heal_marks(v, err) || !mark(v, out->how, err) ||
 	    !restore(v, choice, out, err))
 		return false;

@@ -56,6 +56,9 @@ static struct facts content(void)
 static void no_restore(struct facts *f) { f->ladder_restores = false; }
 static void no_ladder(struct facts *f) { f->ladder_restores = f->ladder_downgrades = false; }
 static void read_only_proof(struct facts *f) { f->backup_verify = "read"; }
+static void encrypted(struct facts *f) { f->backup_encrypted = true; }
+static void with_identity(struct facts *f) { f->backup_identity = true; }
+static void bad_keys(struct facts *f) { f->keys_failing = "no such key"; }
 static void drill(struct facts *f) { f->backup_verify = "drill"; }
 static void waived(struct facts *f)
 {
@@ -195,6 +198,11 @@ static const struct {
 	{ "backup-waiver", { no_reason }, VERDICT_REFUSE },
 	{ "backup-verification", { read_only_proof }, VERDICT_WARN },
 	{ "backup-verification", { read_only_proof, waived }, VERDICT_PASS },
+	{ "backup-encryption", { NULL }, VERDICT_PASS },
+	{ "backup-encryption", { encrypted, with_identity }, VERDICT_PASS },
+	{ "backup-encryption", { encrypted }, VERDICT_REFUSE },
+	{ "backup-encryption", { encrypted, waived }, VERDICT_PASS },
+	{ "backup-encryption", { encrypted, with_identity, bad_keys }, VERDICT_REFUSE },
 	{ "stores", { no_stores }, VERDICT_REFUSE },
 	{ "stores", { no_stores, waived }, VERDICT_PASS },
 	{ "stores", { store_fails }, VERDICT_REFUSE },
@@ -307,7 +315,7 @@ static void each_gate_answers(void **state)
 static void every_gate_has_its_cases(void **state)
 {
 	(void)state;
-	assert_int_equal(gates_count(), 31);
+	assert_int_equal(gates_count(), 32);
 	for (size_t i = 0; i < gates_count(); i++) {
 		bool tried = false;
 

@@ -252,7 +252,10 @@ static const struct {
 	{ "[backup]\nlevel = 30\n", 2, "level must be", "" },
 	{ "[backup]\nmax_bytes = many\n", 2, "max_bytes must be a size", "" },
 	{ "[backup]\nengine = physical\n", 2, "engine \"physical\"", "dump" },
-	{ "[backup]\nrecipients = age1abc\n", 2, "cannot encrypt", "" },
+	{ "[backup]\nrecipients = me@example.com\n", 2, "neither an age public key nor a file", "age1" },
+	{ "[backup]\nrecipients = AGE-SECRET-KEY-1X\n", 2, "recipients holds an age private key", "public" },
+	{ "[backup]\nidentity = AGE-SECRET-KEY-1X\n", 2, "identity holds an age private key",
+	  "name the file" },
 	{ "[backup]\nkeep = last:x\n", 2, "keep must be", "" },
 	{ "[backup]\nkeep = fortnightly:2\n", 2, "keep must be", "" },
 	{ "[backup]\nstores =\n", 2, "no store", "" },
@@ -490,9 +493,34 @@ static void the_page_is_the_table(void **state)
 	assert_int_equal(rows, config_keys_count());
 }
 
+/* The keys that are documented for a type of store are keys that it takes. */
+static void stores_know_their_keys(void **state)
+{
+	static const char prefix[] = "store NAME, type = ";
+	size_t n_asked = 0;
+
+	(void)state;
+	for (size_t i = 0; i < config_keys_count(); i++) {
+		const struct config_key *key = config_key_at(i);
+		const char *value = "1";
+		struct store_config store = { .name = "s", .keys = &key->key, .values = &value, .n = 1 };
+		cleanup_stores struct stores stores = { .v = NULL };
+		struct err err = ERR_INIT;
+
+		if (strncmp(key->section, prefix, strlen(prefix)) != 0 || strcmp(key->key, "type") == 0)
+			continue;
+		store.type = key->section + strlen(prefix);
+		n_asked++;
+		if (!stores_open(&store, 1, &stores, &err) && strstr(err.msg, "unknown key"))
+			fail_msg("%s", err.msg);
+	}
+	assert_true(n_asked > 30);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(stores_know_their_keys),
 		cmocka_unit_test_setup(defaults_are_the_contracts, no_env),
 		cmocka_unit_test(the_template_is_the_defaults),
 		cmocka_unit_test_setup(every_kind_of_value_is_read, no_env),
