@@ -90,6 +90,7 @@ static void print_created(struct app *app, const struct manifest *m, double seco
 	pruned = app->config->prune_after_backup ? prune_after(app) : json_array();
 	if (app->globals->json) {
 		json_t *o = backup_summary(m);
+		json_put(o, "verified", json_true()); /* or it would have failed */
 		json_put(o, "seconds", json_real(seconds));
 		json_put(o, "taken", json_true());
 		json_put(o, "pruned", json_incref(pruned));
