@@ -205,7 +205,7 @@ static bool read_keys(const struct store_config *c, struct s3_config *s, struct 
 	s->secret_key = mem_strdup(get(c, "secret_key"));
 	s->session_token = mem_strdup(get(c, "session_token"));
 	s->profile = mem_strdup(get(c, "profile"));
-	s->ca_file = mem_strdup(get(c, "ca_file"));
+	s->ca_file = mem_strdup(get_or(c, "ca_file", s3_env("AWS_CA_BUNDLE")));
 	s->state_dir = mem_strdup(c->state_dir);
 	if (!s->access_key != !s->secret_key)
 		return err_set(err, ERR_USAGE, "access_key and secret_key go together");
