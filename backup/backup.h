@@ -85,6 +85,7 @@ struct backup_request {
 	const json_t *facts;
 	bool pinned;
 	const char *pin_reason; /* run id */
+	const char *short_id;   /* eight hex digits, at the end of its folder's name; NULL: chosen here */
 	const struct progress *progress;
 	int64_t expected_bytes;   /* for the progress bar: pg_database_size() */
 	int stores_required;      /* 0: all */

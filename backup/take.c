@@ -81,7 +81,10 @@ static void set_names(struct take *t)
 
 	t->started_us = clock_wall_us();
 	clock_compact(t->started_us, when);
-	random_hex(random, SHORT_ID);
+	if (t->req->short_id)
+		snprintf(random, sizeof(random), "%s", t->req->short_id);
+	else
+		random_hex(random, SHORT_ID);
 	t->id = mem_fmt("%s-%s", when, random);
 	t->folder = mem_fmt("%s-%s/%s-%s-%s", database, system, when, heads, random);
 }

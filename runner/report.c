@@ -33,6 +33,14 @@ static const struct outcome_row outcomes[] = {
 
 const char *outcome_name(enum outcome o) { return outcomes[o].name; }
 
+enum outcome outcome_of_name(const char *name)
+{
+	for (size_t i = 0; i < sizeof(outcomes) / sizeof(outcomes[0]); i++)
+		if (strcmp(outcomes[i].name, name) == 0)
+			return (enum outcome)i;
+	return OUTCOME_STUCK;
+}
+
 void run_report_clear(struct run_report *r)
 {
 	for (size_t i = 0; i < r->n_steps; i++)

@@ -53,6 +53,8 @@ void run_report_clear(struct run_report *r);
 void run_report_step(struct run_report *r, const char *revision, enum direction direction, const char *outcome, double seconds);
 int run_report_exit(const struct run_report *r);
 const char *outcome_name(enum outcome o); /* as in the JSON */
+/* The one of that name; OUTCOME_STUCK for a name that is none. */
+enum outcome outcome_of_name(const char *name);
 json_t *run_report_json(const struct run_report *r);
 /* For people, on `out`: what happened, where things stand, what to do next. */
 void run_report_print(const struct run_report *r, FILE *out);

@@ -128,6 +128,7 @@ static bool count_rows(void *ctx, json_t **rows, struct err *err)
 static bool take(struct run *run, struct snapshot *s, struct err *err)
 {
 	cleanup_strv struct strv leave_out = STRV_INIT, warnings = STRV_INIT;
+	char short_id[9];
 	cleanup_free char *application = run_application(run, "dump");
 	cleanup_conninfo struct conninfo *source = conninfo_with(run->live, "application_name", application);
 	struct backup_request request = {
@@ -150,6 +151,7 @@ static bool take(struct run *run, struct snapshot *s, struct err *err)
 		.facts = s->facts,
 		.pinned = run->journal != NULL, /* a run's: until it is accepted; one by hand is free */
 		.pin_reason = run->id,
+		.short_id = short_id,
 		.progress = progress_listener(),
 		.expected_bytes =
 			run->facts.database_bytes.known == FACT_KNOWN ? run->facts.database_bytes.value : 0,
@@ -160,6 +162,10 @@ static bool take(struct run *run, struct snapshot *s, struct err *err)
 		.warnings = &warnings,
 	};
 
+	random_hex(short_id, sizeof(short_id) - 1);
+	/* Known before it is begun: recovery takes away what a kill leaves of it. */
+	if (run->journal && !run_journal(run, "backup", "id", json_pack("{s:s}", "short_id", short_id), err))
+		return false;
 	strv_add(&leave_out, "ripcord.run"); /* a restore must not bring back who held what */
 	strv_add(&leave_out, "ripcord.unit");
 	manifest_free(run->manifest);

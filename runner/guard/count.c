@@ -30,12 +30,23 @@ bool run_fence(struct run *run, const struct db *more, int places, struct err *e
 	if (more)
 		pids.v[pids.n++] = db_pid(more);
 	int slots = (int)pids.n + places;
-	if (run->journal && !journal_write(run->journal, "fence", "begin",
-	                                   json_pack("{s:I, s:I, s:i}", "oid", (json_int_t)run->before.oid,
-	                                             "before", limit, "ours", slots),
-	                                   err))
+	if (run->journal && !run_journal(run, "fence", "begin",
+	                                 json_pack("{s:I, s:I, s:i}", "oid", (json_int_t)run->before.oid,
+	                                           "before", limit, "ours", slots),
+	                                 err))
 		return false;
 	return fence_set(&run->fence, run->admin, run->before.oid, slots, &pids, err);
+}
+
+bool run_fence_open(struct run *run, struct err *err)
+{
+	if (run->fence.oid == 0)
+		return true;
+	if (!fence_open(&run->fence, run->admin, err))
+		return false;
+	if (run->journal)
+		run_journal_evident(run, "fence", "open", NULL);
+	return true;
 }
 
 /* Then catalog rows are written outside of the transactions whose ids are known. */

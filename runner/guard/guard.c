@@ -295,7 +295,7 @@ static bool step_check(struct run *run, struct err *err)
 
 	run->report->failure_phase = "hook";
 	/* The health check goes through the application, so the fence opens first (proof.md section 3). */
-	if (!run->config->fence_hooks_inside && !fence_open(&run->fence, run->admin, err))
+	if (!run->config->fence_hooks_inside && !run_fence_open(run, err))
 		return false;
 	if (!run_hooks(run, HOOK_AFTER_UPGRADE, NULL, err)) {
 		/* The count before a way back fences again, and says so when it cannot. */
@@ -303,7 +303,7 @@ static bool step_check(struct run *run, struct err *err)
 		return false;
 	}
 	run->report->failure_phase = NULL;
-	return fence_open(&run->fence, run->admin, err);
+	return run_fence_open(run, err);
 }
 
 /* The fingerprint at the end of a run, for the next one's comparison with what was left here. */
@@ -427,7 +427,7 @@ static void fail(struct run *run, const struct guard_step *step, const struct er
 		return;
 	}
 	r->outcome = outcome_of_failure(err->code);
-	if (!fence_open(&run->fence, run->admin, &ignored))
+	if (!run_fence_open(run, &ignored))
 		run_stuck(run, ignored.msg);
 	unpin(run);
 }
@@ -445,7 +445,7 @@ static void end_journal(struct run *run)
 		json_decref(data);
 		return;
 	}
-	if (run->started && run->db && !db_is_lost(run->db) && run->report->outcome != OUTCOME_RESTORED &&
+	if (run->started && run->db && !db_is_lost(run->db) &&
 	    !mirror_end(run, run->db, outcome, &err))
 		log_warn("%s", err.msg);
 	err = (struct err)ERR_INIT;

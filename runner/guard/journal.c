@@ -86,6 +86,23 @@ bool journal_reopen(const char *state_dir, const char *run, struct journal **out
 	return write_anew(path, err) && open_at(state_dir, run, 0, out, err);
 }
 
+bool journal_import(const char *state_dir, const char *run, const json_t *lines, struct journal **out,
+                    struct err *err)
+{
+	cleanup_free char *dir = mem_fmt("%s/runs", state_dir), *path = journal_path(state_dir, run);
+	cleanup_buf struct buf text = BUF_INIT(JOURNAL_MAX);
+	const json_t *line;
+	size_t i;
+
+	json_array_foreach(lines, i, line)
+	{
+		cleanup_free char *one = json_dumps(line, JSON_COMPACT);
+		buf_fmt(&text, "%s\n", one);
+	}
+	return file_make_dirs(dir, 0700, err) && file_replace(path, text.data, text.len, 0600, err) &&
+	       open_at(state_dir, run, 0, out, err);
+}
+
 void journal_close(struct journal *j)
 {
 	if (!j)

@@ -22,6 +22,8 @@ struct journal;
 MUST_CHECK bool journal_create(const char *state_dir, const char *run, struct journal **out, struct err *err);
 /* For recovery: goes on at the end of one that is there, whose whole lines are written anew first. */
 MUST_CHECK bool journal_reopen(const char *state_dir, const char *run, struct journal **out, struct err *err);
+/* The same for a run whose lines came from another place: all of them are here, or none. */
+MUST_CHECK bool journal_import(const char *state_dir, const char *run, const json_t *lines, struct journal **out, struct err *err);
 void journal_close(struct journal *j);
 static inline void cleanup_journal_(struct journal **j) { journal_close(*j); }
 #define cleanup_journal __attribute__((cleanup(cleanup_journal_)))

@@ -333,7 +333,7 @@ static void arrive(struct run *run, const struct rung *rung)
 	cancel_hold(); /* what a signal would stop now is done */
 	run->report->outcome = rung->outcome;
 	mark_steps(run->report, rung->outcome == OUTCOME_RESTORED ? "restored" : "rolled-back");
-	if (!fence_open(&run->fence, run->admin, &ignored)) {
+	if (!run_fence_open(run, &ignored)) {
 		/* proof.md section 3: a fence that cannot be taken away is no return. */
 		run_stuck(run, ignored.msg);
 		return;
@@ -354,7 +354,7 @@ void run_stuck(struct run *run, const char *why)
 
 	r->outcome = OUTCOME_STUCK;
 	strv_fmt(&r->next, "why: %s", why);
-	if (!closed && !fence_open(&run->fence, run->admin, &ignored))
+	if (!closed && !run_fence_open(run, &ignored))
 		strv_fmt(&r->next, "the fence could not be taken away: %s", ignored.msg);
 	else if (run->fence.oid != 0)
 		strv_fmt(&r->next,
@@ -405,10 +405,12 @@ void run_rungs(struct run *run, const struct err *failure, size_t first, size_t 
 {
 	struct err why = *failure;
 
+	run->going_back = true;
+	run_journal_evident(run, "ladder", "begin", json_pack("{s:s}", "why", failure->msg));
 	for (size_t i = first; i <= last; i++) {
-		struct err reason = ERR_INIT, journal = ERR_INIT;
+		struct err reason = ERR_INIT;
 
-		enum climb result = rungs[i].climb(run, &reason);
+		enum climb result = run_reconnect(run, &reason) ? rungs[i].climb(run, &reason) : CLIMB_STUCK;
 		if (reason.code != ERR_NONE) {
 			why = reason;
 			log_info("%s: %s", rungs[i].name, reason.msg);
@@ -417,12 +419,11 @@ void run_rungs(struct run *run, const struct err *failure, size_t first, size_t 
 			stop_on_signal(run, rungs[i].name);
 			return;
 		}
-		if (!journal_write(run->journal, rungs[i].name,
-		                   result == CLIMB_BACK   ? "back"
-		                   : result == CLIMB_NEXT ? "next"
-		                                          : "stuck",
-		                   json_pack("{s:s}", "why", reason.msg), &journal))
-			log_warn("%s", journal.msg);
+		run_journal_evident(run, rungs[i].name,
+		                    result == CLIMB_BACK   ? "back"
+		                    : result == CLIMB_NEXT ? "next"
+		                                           : "stuck",
+		                    json_pack("{s:s}", "why", reason.msg));
 		if (result == CLIMB_BACK) {
 			arrive(run, &rungs[i]);
 			return;

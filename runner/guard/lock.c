@@ -112,7 +112,7 @@ bool run_lock(struct run *run, struct err *err)
 
 /* ------------------------------------------------------------------ unfinished runs */
 
-static bool unfinished_in_folder(struct run *run, char **id, struct err *err)
+bool run_unfinished_here(struct run *run, char **id, struct err *err)
 {
 	cleanup_strv struct strv runs = STRV_INIT;
 
@@ -143,7 +143,7 @@ static bool unfinished_in_folder(struct run *run, char **id, struct err *err)
 	return true;
 }
 
-static bool unfinished_in_database(struct run *run, char **id, struct err *err)
+bool run_unfinished_there(struct run *run, char **id, struct err *err)
 {
 	cleanup_free char *there = NULL;
 
@@ -160,7 +160,7 @@ static bool unfinished_in_database(struct run *run, char **id, struct err *err)
 bool run_unfinished(struct run *run, char **id, struct err *err)
 {
 	*id = NULL;
-	return unfinished_in_folder(run, id, err) && (*id || unfinished_in_database(run, id, err));
+	return run_unfinished_here(run, id, err) && (*id || run_unfinished_there(run, id, err));
 }
 
 bool run_refuse_unfinished(struct run *run, struct err *err)

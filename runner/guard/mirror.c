@@ -16,7 +16,7 @@ static const char create_sql[] = "CREATE TABLE IF NOT EXISTS ripcord.run (run uu
 				 "NOT NULL, host text NOT NULL,"
 				 " pid integer NOT NULL, started_at timestamptz NOT NULL DEFAULT now(), "
 				 "ended_at timestamptz, outcome text,"
-				 " journal jsonb NOT NULL DEFAULT '[]')";
+				 " journal jsonb NOT NULL DEFAULT '[]', baseline json)";
 
 /* Not after the count of others' writes: the swap has to find the counters where the count left them. */
 static bool is_open(const struct run *run)
@@ -24,8 +24,7 @@ static bool is_open(const struct run *run)
 	return run->started && run->db && !db_is_lost(run->db) && !run->foreign_counted;
 }
 
-/* The facts of a whole catalog are in the journal's file and in the backup; the mirror keeps what recovery needs to
- * find those. */
+/* The facts of a whole catalog would be written anew with each line: they are in `baseline` or in the backup. */
 static json_t *without_bulk(const json_t *line)
 {
 	static const char *const bulk[] = { "schema", "roles", "identity", "counters" };
@@ -50,6 +49,18 @@ static bool lines_so_far(const struct run *run, char **out, struct err *err)
 	return true;
 }
 
+/* What recovery has to compare with, less what the backup has. */
+static char *baseline(const struct run *run)
+{
+	cleanup_json json_t *facts = before_to_json(&run->before);
+
+	if (run->manifest) {
+		json_object_del(facts, "schema");
+		json_object_del(facts, "roles");
+	}
+	return json_dumps(facts, JSON_COMPACT);
+}
+
 /* The ledger's tables and this run's row, in a transaction whose share is known. */
 bool mirror_begin(struct run *run, struct err *err)
 {
@@ -58,11 +69,13 @@ bool mirror_begin(struct run *run, struct err *err)
 
 	if (!lines_so_far(run, &lines, err))
 		return false;
+	cleanup_free char *base = baseline(run);
 	cleanup_free char *sql =
-		sql_fmt("%s; INSERT INTO ripcord.run (run, token, host, pid, journal)"
-	                " VALUES (%L, %L, %L, %d, %L) ON CONFLICT (run) DO UPDATE SET token = excluded.token,"
+		sql_fmt("%s; INSERT INTO ripcord.run (run, token, host, pid, journal, baseline)"
+	                " VALUES (%L, %L, %L, %d, %L, %L) ON CONFLICT (run) DO UPDATE SET token = "
+	                "excluded.token,"
 	                " host = excluded.host, pid = excluded.pid, ended_at = NULL, outcome = NULL",
-	                create_sql, run->id, run->token, run->actor_host, (int)getpid(), lines);
+	                create_sql, run->id, run->token, run->actor_host, (int)getpid(), lines, base);
 
 	if (!own_share_begin(run->db, err))
 		return false;
@@ -121,4 +134,62 @@ bool mirror_check_token(struct run *run, struct err *err)
 		return err_wrap(err, "cannot read ripcord.run");
 	return (token && strcmp(token, run->token) == 0) ||
 	       err_set(err, ERR_REFUSED, "run %s was taken over by another process", run->id);
+}
+
+/* Where the swap has happened, this row is all that another machine has: it comes into the candidate before. */
+bool mirror_into(struct run *run, struct db *candidate, struct err *err)
+{
+	cleanup_free char *lines = NULL;
+
+	if (!lines_so_far(run, &lines, err))
+		return false;
+	cleanup_free char *sql = sql_fmt(
+		"CREATE SCHEMA IF NOT EXISTS ripcord; %s; INSERT INTO ripcord.run (run, token, host, pid, "
+		"journal)"
+		" VALUES (%L, %L, %L, %d, %L) ON CONFLICT (run) DO UPDATE SET token = excluded.token,"
+		" host = excluded.host, pid = excluded.pid, journal = excluded.journal",
+		create_sql, run->id, run->token, run->actor_host, (int)getpid(), lines);
+	return db_run(candidate, sql, err) || err_wrap(err, "cannot write ripcord.run of the candidate");
+}
+
+/* The baseline goes back into the line that it was taken from. */
+static bool complete(json_t *lines, const char *text, struct err *err)
+{
+	json_t *line = (json_t *)journal_find(lines, "before", "done");
+	cleanup_json json_t *base = NULL;
+
+	if (!text || !line)
+		return true;
+	if (!json_parse(text, strlen(text), "ripcord.run", &base, err))
+		return false;
+	json_object_update_missing(line, base);
+	return true;
+}
+
+bool mirror_read(struct db *db, const char *run, json_t **lines, char **outcome, struct err *err)
+{
+	cleanup_rows struct rows *r = NULL;
+	cleanup_json json_t *read = NULL;
+
+	*lines = NULL;
+	*outcome = NULL;
+	if (!db_query(db, "SELECT pg_catalog.to_regclass('ripcord.run')::text", DB_NO_ARGS, &r, err))
+		return false;
+	if (!rows_get(r, 0, 0))
+		return true;
+	rows_free(r);
+	r = NULL;
+	if (!db_query(db,
+	              "SELECT journal::text, baseline::text, outcome FROM ripcord.run"
+	              " WHERE run = $1::uuid",
+	              DB_ARGS(run), &r, err))
+		return err_wrap(err, "cannot read ripcord.run");
+	if (rows_count(r) == 0)
+		return true;
+	const char *text = rows_get(r, 0, 0), *base = rows_get(r, 0, 1), *ended = rows_get(r, 0, 2);
+	if (!json_parse(text, strlen(text), "ripcord.run", &read, err) || !complete(read, base, err))
+		return false;
+	*lines = json_incref(read);
+	*outcome = ended ? mem_strdup(ended) : NULL;
+	return true;
 }

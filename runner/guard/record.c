@@ -38,15 +38,27 @@ json_t *before_to_json(const struct before *b)
 	return out;
 }
 
+/* What the line has not is in the backup. */
+static bool schema_of(const json_t *j, const char *key, struct schema **out, struct err *err)
+{
+	const json_t *facts = json_object_get(j, key);
+
+	if (!json_is_object(facts) && !json_is_array(facts))
+		return true;
+	schema_free(*out);
+	*out = NULL;
+	return schema_from_json(facts, out, err);
+}
+
 bool before_from_json(const json_t *j, struct before *b, struct err *err)
 {
 	const char *system = json_string_value(json_object_get(j, "system_identifier"));
 
 	b->oid = json_integer_value(json_object_get(j, "oid"));
+	free(b->system_identifier);
 	b->system_identifier = mem_strdup(system ? system : "");
 	identity_from_json(json_object_get(j, "identity"), &b->identity);
-	return schema_from_json(json_object_get(j, "schema"), &b->schema, err) &&
-	       schema_from_json(json_object_get(j, "roles"), &b->roles, err) &&
+	return schema_of(j, "schema", &b->schema, err) && schema_of(j, "roles", &b->roles, err) &&
 	       counters_from_json(json_object_get(j, "counters"), &b->counters, err);
 }
 
@@ -61,24 +73,25 @@ void before_clear(struct before *b)
 	*b = (struct before){ .oid = 0 };
 }
 
-/* The database's own facts, read past a fence that is set just now. */
+/* The database's own facts, read past a fence that is set just now; settings by their digests, for those of a run whose
+ * backup was waived are known by no more. */
 bool before_facts_are_now(struct run *run, struct err *err)
 {
-	cleanup_json json_t *now = NULL;
+	cleanup_json json_t *now = NULL, *was = database_facts_public(run->before.facts);
+	const char *key;
+	json_t *fact;
 
 	if (!database_facts(run->admin, run->database, &now, err))
 		return false;
 	if (run->fence.oid != 0)
 		json_put(now, "connection_limit", json_integer(run->fence.before));
-	const char *key;
-	json_t *was;
-	json_object_foreach(
-		run->before.facts, key,
-		was) if (!json_equal(was,
-	                             json_object_get(now, key))) return err_set(err, ERR_REFUSED,
-	                                                                        "the database's %s is not as "
-	                                                                        "it was before the run",
-	                                                                        key);
+	cleanup_json json_t *is = database_facts_public(now);
+	json_object_foreach(was, key, fact)
+	{
+		if (!json_equal(fact, json_object_get(is, key)))
+			return err_set(err, ERR_REFUSED, "the database's %s is not as it was before the run",
+			               key);
+	}
 	return true;
 }
 

@@ -1,33 +1,23 @@
 /*
  * `recover`: finishes or takes back a run that did not end, by its journal and what the server says is true.
  *
- * It may itself be ended anywhere: it changes things only by the same rungs as a run, each of which looks first.
+ * It may itself be ended anywhere: what it changes it changes by the same rungs as a run, with the same lines before
+ * and after them, and the next one goes on from those.
  */
 #include "runner/guard/guard.h"
 
 #include "base/cancel.h"
 #include "base/cleanup.h"
-#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "runner/guard/recover.h"
-#include "runner/guard/restore_run.h"
 #include "runner/progress.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-/* ------------------------------------------------------------------ which run, and what it was */
-
-static bool open_all(struct run *run, struct err *err)
-{
-	const struct ledger_names names = { .schema = run->config->version_schema,
-		                            .table = run->config->version_table };
-
-	return run_connect(run, err) && run_open_stores(run, err) && run_find_tools(run, err) &&
-	       ledger_open(run->db, &names, &run->ledger, err) && run_lock(run, err) && before_read(run, err);
-}
+/* ------------------------------------------------------------------ taking over */
 
 /* Another tool's project has no revisions of ours. */
 static bool open_revisions(struct run *run, struct err *err)
@@ -35,23 +25,6 @@ static bool open_revisions(struct run *run, struct err *err)
 	return run->request->verb == GUARD_COMMAND ||
 	       (graph_load(run->config->migrations, &run->graph, err) &&
 	        ledger_complete_graph(run->ledger, run->db, run->graph, err));
-}
-
-/* The journal of another machine is not here: then its mirror tells, without the facts that only the file holds. */
-static bool read_lines(struct run *run, const char *id, json_t **lines, struct err *err)
-{
-	cleanup_strv struct strv here = STRV_INIT;
-	cleanup_free char *text = NULL;
-
-	if (!journal_runs(run->config->state_dir, &here, err))
-		return false;
-	if (strv_has(&here, id))
-		return journal_read(run->config->state_dir, id, lines, err) &&
-		       journal_reopen(run->config->state_dir, id, &run->journal, err);
-	return db_value(run->db, "SELECT journal::text FROM ripcord.run WHERE run = $1::uuid", DB_ARGS(id),
-	                &text, err) &&
-	       json_parse(text, strlen(text), "ripcord.run", lines, err) &&
-	       journal_create(run->config->state_dir, id, &run->journal, err);
 }
 
 static void heads_of(const json_t *begin, const char *key, struct strv *out)
@@ -69,21 +42,6 @@ static const char *text_of(const json_t *line, const char *key)
 	return text ? text : "";
 }
 
-static void finish(struct run *run)
-{
-	struct err err = ERR_INIT;
-	const char *outcome = outcome_name(run->report->outcome);
-
-	if (!journal_write(run->journal, "run", "end",
-	                   json_pack("{s:s, s:o, s:b}", "outcome", outcome, "report",
-	                             run_report_json(run->report), "recovered", 1),
-	                   &err))
-		log_warn("%s", err.msg);
-	err = (struct err)ERR_INIT;
-	if (run->db && !db_is_lost(run->db) && run->started && !mirror_end(run, run->db, outcome, &err))
-		log_warn("%s", err.msg);
-}
-
 static void read_verb(const json_t *begin, struct guard_request *request)
 {
 	const char *verb = text_of(begin, "verb");
@@ -94,59 +52,103 @@ static void read_verb(const json_t *begin, struct guard_request *request)
 	request->target = text_of(begin, "target");
 }
 
-/* The run's row of ripcord.run gets this process's token: a downgrade asks for it, and whoever held it may not go on. */
-static bool take_over(struct run *run, struct err *err)
+/* From here on the lines are this process's: a later one finds its sessions by them, and by the run's name. */
+static bool open_journal(struct recovery *r, struct err *err)
 {
-	bool swapped;
+	struct run *run = r->run;
+	const char *state_dir = run->config->state_dir;
+	cleanup_free char *name = run_application(run, "recover");
+	json_t *sessions;
 
-	if (!recover_was_swapped(run, &swapped, err))
+	if (!(r->in_folder ? journal_reopen(state_dir, r->id, &run->journal, err)
+	                   : journal_import(state_dir, r->id, r->lines, &run->journal, err)) ||
+	    !run_sessions_json(run, &sessions, err))
 		return false;
-	run->started = !swapped;
-	return swapped || mirror_begin(run, err);
+	json_t *data = json_pack("{s:o, s:s, s:i}", "sessions", sessions, "host", run->actor_host, "pid",
+	                         (int)getpid());
+	return journal_write(run->journal, "recover", "begin", data, err) &&
+	       db_runf(run->db, err, "SET application_name = %L", name) &&
+	       db_runf(run->admin, err, "SET application_name = %L", name);
 }
 
-static bool recover(struct run *run, const char *wanted, enum recover_way way, struct guard_request *request,
-                    struct err *err)
+/* The run's row of ripcord.run gets this process's token: whoever held it may not go on. */
+static bool take_over(struct recovery *r, struct err *err)
 {
-	cleanup_free char *id = NULL;
-	cleanup_json json_t *lines = NULL;
+	struct run *run = r->run;
 
-	if (!open_all(run, err) ||
-	    !(wanted ? runs_find(run->config->state_dir, wanted, &id, err) : run_unfinished(run, &id, err)))
-		return false;
-	if (!id) {
-		run->report->outcome = OUTCOME_UNCHANGED;
+	run->going_back = true;
+	run->started = r->reached != REACHED_NOTHING;
+	if (r->reached == REACHED_CHANGE || r->reached == REACHED_WAY_BACK)
+		return mirror_begin(run, err);
+	return true;
+}
+
+/* ------------------------------------------------------------------ closing */
+
+/* The file last: a row that is closed without it is found and the file closed like it. */
+static void finish(struct run *run)
+{
+	struct err err = ERR_INIT;
+	const char *outcome = outcome_name(run->report->outcome);
+
+	if (run->started && run->db && !db_is_lost(run->db) && !mirror_end(run, run->db, outcome, &err))
+		log_warn("%s", err.msg);
+	run_journal_evident(run, "run", "end",
+	                    json_pack("{s:s, s:o, s:b}", "outcome", outcome, "report",
+	                              run_report_json(run->report), "recovered", 1));
+}
+
+static bool is_over(const char *outcome) { return outcome && strcmp(outcome, "stuck") != 0; }
+
+/* Ended between the last line here and the last one there: what the one says is written to the other. */
+static bool close_half_closed(struct recovery *r, bool *closed, struct err *err)
+{
+	struct run *run = r->run;
+	const char *here = journal_outcome(r->lines), *there = r->mirror_outcome;
+
+	*closed = is_over(here) || (r->mirrored && is_over(there));
+	if (!*closed)
 		return true;
-	}
-	snprintf(run->id, sizeof(run->id), "%s", id);
-	snprintf(run->report->run, sizeof(run->report->run), "%s", id);
-	if (!read_lines(run, id, &lines, err))
+	const char *outcome = is_over(here) ? here : there;
+	run->report->outcome = outcome_of_name(outcome);
+	if (r->mirrored && !is_over(there) && !mirror_end(run, run->db, outcome, err))
 		return false;
+	return is_over(here) || (open_journal(r, err) &&
+	                         journal_write(run->journal, "run", "end",
+	                                       json_pack("{s:s, s:o, s:b}", "outcome", outcome, "report",
+	                                                 run_report_json(run->report), "recovered", 1),
+	                                       err));
+}
+
+/* ------------------------------------------------------------------ the whole */
+
+static bool recover(struct recovery *r, const char *wanted, struct guard_request *request, struct err *err)
+{
+	struct run *run = r->run;
+	bool closed = false;
+
+	run->report->outcome = OUTCOME_UNCHANGED;
+	if (!recover_find(r, wanted, err))
+		return false;
+	if (!r->id || json_array_size(r->lines) == 0)
+		return true;
 	/* Lines without a beginning would read as a run that changed nothing. */
-	if (!journal_find(lines, "run", "begin"))
+	const json_t *begin = journal_find(r->lines, "run", "begin");
+	if (!begin)
 		return err_set(err, ERR_REFUSED,
-		               "the journal of run %s is not whole here: recover where it ran", id);
-	if (journal_is_finished(lines)) {
-		run->report->outcome = OUTCOME_UNCHANGED;
-		return true;
-	}
-	read_verb(journal_find(lines, "run", "begin"), request);
-	heads_of(journal_find(lines, "run", "begin"), "from", &run->report->from);
-	heads_of(journal_find(lines, "run", "begin"), "to", &run->report->to);
-	bool changed = journal_find(lines, "before", "done") != NULL;
-	if (!open_revisions(run, err) || !run_end_sessions(run, lines, err) ||
-	    !recover_load(run, lines, changed, err))
+		               "the journal of run %s is not whole here: recover where it ran", r->id);
+	read_verb(begin, request);
+	heads_of(begin, "from", &run->report->from);
+	heads_of(begin, "to", &run->report->to);
+	if (!close_half_closed(r, &closed, err) || closed)
+		return closed;
+	if (!open_revisions(run, err) || !recover_load(r, err) || !open_journal(r, err))
 		return false;
 	cancel_hold();
 	recover_drop_leftovers(run);
-	if (changed && !take_over(run, err))
+	if (!take_over(r, err))
 		return false;
-	if (run->started && (way == RECOVER_AUTO || way == RECOVER_DOWN))
-		recover_resume(run, lines);
-	if (changed && !run->started)
-		recover_keep_swapped(run);
-	else
-		recover_go(run, way, changed);
+	recover_go(r);
 	finish(run);
 	return true;
 }
@@ -157,14 +159,16 @@ void guard_recover(const struct config *config, const char *wanted, enum recover
 	struct guard_request request = { .verb = GUARD_UPGRADE };
 	struct err err = ERR_INIT;
 	struct run run;
+	struct recovery recovery = { .run = &run, .way = way };
 
 	run_init(&run, config, &request, report);
 	run.accept_loss = accept_loss || config->writes == WRITES_ACCEPT_LOSS;
-	if (!recover(&run, wanted, way, &request, &err)) {
+	if (!recover(&recovery, wanted, &request, &err)) {
 		report->failure = err;
 		report->failure_phase = "recover";
 		report->outcome = err.code == ERR_LOCKED ? OUTCOME_LOCKED : OUTCOME_STUCK;
 	}
 	progress_finish();
 	run_clear(&run);
+	recovery_clear(&recovery);
 }

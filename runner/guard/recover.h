@@ -1,27 +1,47 @@
 /*
  * recover.h - what the parts of `recover` share.  Private to runner/guard/.
  *
- *     recover.c       which run, taking it over, the end
- *     recover_load.c  struct run as the journal tells it: what was there before, what is ours
- *     recover_ways.c  what the server says is true, and the way that follows from it
+ *     recover.c       taking a run over, closing it
+ *     recover_find.c  which run, and all that is told of it, here and in the database
+ *     recover_load.c  struct run as that tells it: what was there before, what is ours
+ *     recover_ways.c  the table: how far it came x what the server says -> the way
  */
 #ifndef RUNNER_GUARD_RECOVER_H
 #define RUNNER_GUARD_RECOVER_H
 
 #include "runner/guard/run.h"
 
-/* Fills the run from the lines of its journal; `changed`: it got as far as to change the database. */
-MUST_CHECK bool recover_load(struct run *run, const json_t *lines, bool changed, struct err *err);
+/* How far the run came.  Nothing is decided by the absence of a line alone: the database is asked for the same. */
+enum reached {
+	REACHED_NOTHING,  /* no change was begun */
+	REACHED_CHANGE,   /* ripcord.run has it, or the line before does */
+	REACHED_WAY_BACK, /* the ladder was begun */
+	REACHED_SWAP,     /* the live name is the restored database's */
+};
 
-/* The live name is the restored database's: the run was ended after its swap. */
-MUST_CHECK bool recover_was_swapped(struct run *run, bool *swapped, struct err *err);
-/* Databases that a restore left half made. */
+struct recovery {
+	struct run *run;
+	enum recover_way way; /* that was asked for */
+	char *id;             /* NULL: no run is unfinished */
+	json_t *lines;        /* of its journal, or of its mirror where that knows more */
+	bool in_folder;       /* the journal's file is here */
+	bool mirrored;        /* the live database has its row */
+	char *mirror_outcome; /* what that row says it ended as, NULL */
+	enum reached reached;
+};
+
+void recovery_clear(struct recovery *r);
+
+/* Connects (maintenance first: the live database may be fenced), takes the lock, finds the run and ends its sessions.
+ * `wanted`: an id or its beginning, NULL for the one that is unfinished. */
+MUST_CHECK bool recover_find(struct recovery *r, const char *wanted, struct err *err);
+
+/* Fills the run from the lines, and r->reached. */
+MUST_CHECK bool recover_load(struct recovery *r, struct err *err);
+
+/* Databases that were being made when the run was ended. */
 void recover_drop_leftovers(struct run *run);
-/* A revision that was cut off between the pieces that it commits one by one is finished first, where that can be. */
-void recover_resume(struct run *run, const json_t *lines);
 /* Goes the way, and fills the report's outcome. */
-void recover_go(struct run *run, enum recover_way way, bool changed);
-/* The same for a run that was ended between its swap and the line that says so. */
-void recover_keep_swapped(struct run *run);
+void recover_go(struct recovery *r);
 
 #endif

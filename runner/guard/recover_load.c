@@ -10,31 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What was there before, from the journal, else from the backup. */
-static bool load_before(struct run *run, const json_t *lines, struct err *err)
-{
-	const json_t *line = journal_find(lines, "before", "done");
-	const char *backup = json_string_value(json_object_get(line, "backup"));
-
-	before_clear(&run->before);
-	if (backup && (!run_find_backup(run, backup, err) || !before_from_backup(run, err)))
-		return false;
-	if (backup)
-		run->report->backup_id = mem_strdup(backup);
-	run->before.oid = json_integer_value(json_object_get(line, "oid"));
-	if (!json_object_get(line, "counters")) {
-		run->own.unknown = true;
-		snprintf(run->own.why, sizeof(run->own.why),
-		         "the journal's file, which has the counters, is not here");
-		return true;
-	}
-	schema_free(run->before.schema);
-	schema_free(run->before.roles);
-	run->before.schema = run->before.roles = NULL;
-	free(run->before.system_identifier);
-	return before_from_json(line, &run->before, err);
-}
-
 static const char *text_of(const json_t *line, const char *key)
 {
 	const char *text = json_string_value(json_object_get(line, key));
@@ -100,25 +75,131 @@ static bool load_own(struct run *run, const json_t *lines, struct err *err)
 	       load_committed(run, open || !last, err);
 }
 
-static void load_fence_and_candidate(struct run *run, const json_t *lines)
-{
-	const json_t *fence = journal_find(lines, "fence", "begin"),
-		     *candidate = journal_find(lines, "candidate", "done");
+/* ------------------------------------------------------------------ what was there before */
 
-	if (fence)
-		run->fence = (struct fence){ .oid = json_integer_value(json_object_get(fence, "oid")),
-			                     .before = json_integer_value(json_object_get(fence, "before")),
-			                     .ours = json_integer_value(json_object_get(fence, "ours")) };
-	if (candidate) {
-		run->candidate = mem_strdup(text_of(candidate, "database"));
-		run->candidate_oid = json_integer_value(json_object_get(candidate, "oid"));
+/* Where the backup was waived the line has the facts themselves, but for the values of settings. */
+static bool load_facts(struct run *run, const json_t *line, struct err *err)
+{
+	const char *backup = json_string_value(json_object_get(line, "backup"));
+
+	if (!backup) {
+		run->before.facts = json_incref(json_object_get(line, "facts"));
+		return true;
 	}
+	run->report->backup_id = mem_strdup(backup);
+	return run_find_backup(run, backup, err) && before_from_backup(run, err);
 }
 
-bool recover_load(struct run *run, const json_t *lines, bool changed, struct err *err)
+static bool load_before(struct run *run, const json_t *lines, struct err *err)
 {
-	if ((changed && !load_before(run, lines, err)) || !load_own(run, lines, err))
+	const json_t *line = journal_find(lines, "before", "done");
+
+	before_clear(&run->before);
+	if (!load_facts(run, line, err))
 		return false;
-	load_fence_and_candidate(run, lines);
+	run->before.oid = json_integer_value(json_object_get(line, "oid"));
+	if (json_object_get(line, "counters"))
+		return before_from_json(line, &run->before, err);
+	/* A candidate's row, or one of an earlier program. */
+	run->own.unknown = true;
+	snprintf(run->own.why, sizeof(run->own.why),
+	         "the counters from before the run are not told of any more");
+	return true;
+}
+
+/* ------------------------------------------------------------------ what stands in the cluster */
+
+/* Each line that was written before the fence was set or moved names a value that may be ours. */
+static bool load_fence(struct run *run, const json_t *lines, struct err *err)
+{
+	const json_t *line;
+	size_t i;
+	struct fence fence = { .oid = 0 };
+	int64_t is;
+
+	cleanup_free char *oid = mem_fmt("%lld", (long long)run->before.oid);
+	if (!db_int(run->admin,
+	            "SELECT coalesce((SELECT datconnlimit::int8 FROM pg_catalog.pg_database WHERE oid = "
+	            "$1::oid), "
+	            "0)",
+	            DB_ARGS(oid), &is, err))
+		return false;
+	json_array_foreach(lines, i, line)
+	{
+		if (strcmp(text_of(line, "step"), "fence") != 0)
+			continue;
+		if (strcmp(text_of(line, "event"), "open") == 0)
+			fence.oid = 0;
+		else if (json_integer_value(json_object_get(line, "ours")) == is)
+			fence = (struct fence){ .oid = json_integer_value(json_object_get(line, "oid")),
+				                .before = json_integer_value(json_object_get(line, "before")),
+				                .ours = is };
+	}
+	run->fence = fence;
+	return true;
+}
+
+/* Ready to be swapped in only if its COMMENT says so, which was the last that was done to it. */
+static bool load_candidate(struct run *run, struct err *err)
+{
+	cleanup_free char *name = database_derived_name(run->database, "candidate", run->id);
+	int64_t oid;
+	bool proven;
+
+	if (!run_made_database(run, name, &oid, &proven, err))
+		return false;
+	if (proven) {
+		run->candidate = mem_strdup(name);
+		run->candidate_oid = oid;
+	}
+	return true;
+}
+
+static bool load_reached(struct recovery *r, struct err *err)
+{
+	struct run *run = r->run;
+	int64_t live;
+
+	r->reached = journal_find(r->lines, "ladder", "begin")                 ? REACHED_WAY_BACK
+	             : r->mirrored || journal_find(r->lines, "before", "done") ? REACHED_CHANGE
+	                                                                       : REACHED_NOTHING;
+	if (r->reached == REACHED_NOTHING || run->before.oid == 0)
+		return true;
+	if (!database_oid(run->admin, run->database, &live, err))
+		return false;
+	if (live == run->before.oid)
+		return true;
+	/* The restored database alone has a row of a run that was begun in another one. */
+	if (!r->mirrored)
+		return err_set(
+			err, ERR_REFUSED,
+			"database \"%s\" is another one than the run was begun in, and knows nothing of it",
+			run->database);
+	r->reached = REACHED_SWAP;
+	return true;
+}
+
+bool recover_load(struct recovery *r, struct err *err)
+{
+	struct run *run = r->run;
+	const json_t *before = journal_find(r->lines, "before", "done"),
+		     *begun = journal_find(r->lines, "fence", "begin");
+
+	if (before ? !load_before(run, r->lines, err) : !before_read(run, err))
+		return false;
+	/* A backup's fence is older than the line that says what was there. */
+	if (!before && begun)
+		run->before.oid = json_integer_value(json_object_get(begun, "oid"));
+	if (!load_reached(r, err) || !load_fence(run, r->lines, err))
+		return false;
+	if (r->reached == REACHED_SWAP)
+		return true;
+	if (!load_own(run, r->lines, err) || !load_candidate(run, err))
+		return false;
+	if (!r->in_folder && before && !run->own.unknown) {
+		run->own.unknown = true;
+		snprintf(run->own.why, sizeof(run->own.why),
+		         "the journal's file, which tells of transactions that were cut off, is not here");
+	}
 	return true;
 }

@@ -6,6 +6,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/text.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -15,19 +16,6 @@
 static bool is_at(const struct ledger *l, const struct strv *heads)
 {
 	return strv_same(ledger_heads(l), heads);
-}
-
-bool recover_was_swapped(struct run *run, bool *swapped, struct err *err)
-{
-	int64_t live;
-
-	*swapped = false;
-	if (run->candidate_oid == 0)
-		return true;
-	if (!database_oid(run->admin, run->database, &live, err))
-		return false;
-	*swapped = live == run->candidate_oid;
-	return true;
 }
 
 /* False also when the revisions are others now, and the word leads elsewhere. */
@@ -60,30 +48,21 @@ static bool make_plan(struct run *run, struct err *err)
 	return false;
 }
 
-/* A failure of it is no end: the way back that takes everything back, the restore, is still there. */
-void recover_resume(struct run *run, const json_t *lines)
-{
-	struct err why = ERR_INIT;
-
-	if (run->request->verb == GUARD_COMMAND || !make_plan(run, &why))
-		return; /* who needs the plan after this says so */
-	if (run_resume(run, lines, &why))
-		return;
-	log_warn("%s", why.msg);
-	run->report->failure = why;
-}
-
-/* ------------------------------------------------------------------ ways */
+/* ------------------------------------------------------------------ what is left over */
 
 static void drop_leftover(struct run *run, const char *kind)
 {
 	cleanup_free char *name = database_derived_name(run->database, kind, run->id);
-	struct err ignored = ERR_INIT;
+	struct err why = ERR_INIT;
 	int64_t oid = 0;
+	bool proven;
 
-	if (database_oid(run->admin, name, &oid, &ignored) && oid != 0 &&
-	    !database_drop(run->admin, name, &ignored))
-		log_warn("database \"%s\" is left over: %s", name, ignored.msg);
+	/* Its sessions are the run's: a restore that was going on. */
+	if (!run_made_database(run, name, &oid, &proven, &why) ||
+	    (oid != 0 && !db_runf(run->admin, &why, "DROP DATABASE %I WITH (FORCE)", name)))
+		log_warn("database \"%s\" is left over: %s", name, why.msg);
+	else if (oid != 0)
+		log_info("database \"%s\" was left over, and is dropped", name);
 }
 
 /* What was being restored when the run was ended is not whole, and its name is needed again. */
@@ -93,6 +72,34 @@ void recover_drop_leftovers(struct run *run)
 	if (!run->candidate)
 		drop_leftover(run, "candidate");
 }
+
+/* Its backup is one like any other now: nothing has to lead back to it.  What is half of one goes. */
+static void free_backup(struct recovery *r)
+{
+	const struct stores *stores = &r->run->stores;
+	const json_t *line = journal_find(r->lines, "backup", "id");
+	const char *short_id = json_string_value(json_object_get(line, "short_id"));
+	cleanup_backup_list struct backup_list list = { .n = 0 };
+	struct err why = ERR_INIT;
+
+	if (!short_id)
+		return; /* none was begun */
+	if (!backup_list_read(stores, &list, &why))
+		log_warn("%s", why.msg);
+	for (size_t i = 0; i < list.n; i++) {
+		const char *reason = manifest_pin_reason(list.v[i].manifest);
+		if (reason && strcmp(reason, r->id) == 0 &&
+		    !backup_set_pin(stores, list.v[i].manifest, false, NULL, &why))
+			log_warn("%s", why.msg);
+	}
+	for (size_t i = 0; i < list.n_leftovers; i++) {
+		const struct backup_leftover *l = &list.leftovers[i];
+		if (l->is_ours && text_ends(l->folder, short_id) && !backup_leftover_delete(stores, l, &why))
+			log_warn("half of a backup is left over in %s: %s", l->folder, why.msg);
+	}
+}
+
+/* ------------------------------------------------------------------ ways */
 
 /* What the run was for, as far as it came. */
 static enum outcome outcome_kept(const struct run *run)
@@ -109,58 +116,140 @@ static void keep(struct run *run, enum outcome outcome)
 	run->report->outcome = outcome;
 	strv_clear(&run->report->to);
 	strv_add_all(&run->report->to, ledger_heads(run->ledger));
-	if (!fence_open(&run->fence, run->admin, &err))
+	if (!run_fence_open(run, &err))
 		run_stuck(run, err.msg);
 }
 
-/* Ended between the swap and its line in the journal. */
-void recover_keep_swapped(struct run *run)
+static void go_unchanged(struct recovery *r)
 {
+	keep(r->run, OUTCOME_UNCHANGED);
+	free_backup(r);
+}
+
+static void go_swapped(struct recovery *r)
+{
+	struct run *run = r->run;
 	struct err err = ERR_INIT;
 
 	run->report->quarantine = database_derived_name(run->database, "quarantine", run->id);
 	run->report->outcome = OUTCOME_RESTORED;
-	if (!fence_open(&run->fence, run->admin, &err) || !run_prove_swapped(run, &err))
+	if (!run_fence_open(run, &err) || !run_prove_swapped(run, &err))
 		run_stuck(run, err.msg);
 }
 
-static void recover_auto(struct run *run, bool changed)
+static void go_keep(struct recovery *r) { keep(r->run, outcome_kept(r->run)); }
+
+/* A revision that was cut off between the pieces that it commits one by one is finished first, where that can be.  A
+ * failure of it is no end: the way back that takes everything back, the restore, is still there. */
+static void resume(struct recovery *r)
 {
 	struct err why = ERR_INIT;
-	const struct strv *to = &run->report->to, *from = &run->report->from;
 
-	if (!changed) {
-		keep(run, OUTCOME_UNCHANGED);
+	if (r->run->request->verb == GUARD_COMMAND || !make_plan(r->run, &why))
+		return; /* who needs the plan after this says so */
+	if (run_resume(r->run, r->lines, &why))
 		return;
-	}
-	if (run->request->verb != GUARD_COMMAND && is_at(run->ledger, to) && !is_at(run->ledger, from)) {
-		if (run_hooks(run, HOOK_AFTER_UPGRADE, NULL, &why)) {
-			keep(run, outcome_kept(run));
-			return;
-		}
-		run->report->failure = why;
-	} else
-		err_set(&why, ERR_DB, "the run was ended before it was done");
-	if (!make_plan(run, &why)) {
-		run_stuck(run, why.msg);
-		return;
-	}
-	run_rungs(run, &why, RUNG_ROLLBACK, RUNG_RESTORE);
+	log_warn("%s", why.msg);
+	r->run->report->failure = why;
 }
 
-void recover_go(struct run *run, enum recover_way way, bool changed)
+static void climb(struct recovery *r, size_t first, size_t last, const char *failure)
 {
-	struct err none = ERR_INIT, why = ERR_INIT;
+	struct err why = ERR_INIT;
 
-	switch (way) {
-	case RECOVER_AUTO: recover_auto(run, changed); return;
-	case RECOVER_FORWARD: keep(run, outcome_kept(run)); return;
-	case RECOVER_DOWN:
-		if (!make_plan(run, &why))
-			run_stuck(run, why.msg);
-		else
-			run_rungs(run, &none, RUNG_ROLLBACK, RUNG_DOWNGRADE);
+	if (!make_plan(r->run, &why)) {
+		run_stuck(r->run, why.msg);
 		return;
-	case RECOVER_SWAP: run_rungs(run, &none, RUNG_RESTORE, RUNG_RESTORE); return;
+	}
+	err_set(&why, ERR_DB, "%s", failure);
+	run_rungs(r->run, r->run->report->failure.code != ERR_NONE ? &r->run->report->failure : &why, first,
+	          last);
+}
+
+static void go_back(struct recovery *r)
+{
+	climb(r, RUNG_ROLLBACK, RUNG_RESTORE, "the run was ended before it was done");
+}
+
+static void go_down(struct recovery *r)
+{
+	climb(r, RUNG_ROLLBACK, RUNG_DOWNGRADE, "the downgrade was asked for");
+}
+
+static void go_restore(struct recovery *r)
+{
+	struct err why = ERR_INIT;
+
+	err_set(&why, ERR_DB, "the restore was asked for");
+	run_rungs(r->run, &why, RUNG_RESTORE, RUNG_RESTORE);
+}
+
+/* Every revision is committed: the health check decides, as it would have. */
+static void go_check(struct recovery *r)
+{
+	struct err why = ERR_INIT;
+
+	if (run_hooks(r->run, HOOK_AFTER_UPGRADE, NULL, &why)) {
+		go_keep(r);
+		return;
+	}
+	r->run->report->failure = why;
+	go_back(r);
+}
+
+/* ------------------------------------------------------------------ the table */
+
+enum stands {
+	ANYWHERE,
+	AT_THE_NEW
+}; /* the ledger: every revision of the run is committed, and it led elsewhere */
+
+struct way {
+	enum recover_way asked;
+	enum reached least, most; /* how far the run came */
+	enum stands stands;
+	void (*go)(struct recovery *r);
+};
+
+/* The first row that fits.  docs/guard.md has the same for people. */
+static const struct way ways[] = {
+	{ RECOVER_AUTO, REACHED_NOTHING, REACHED_NOTHING, ANYWHERE, go_unchanged },
+	{ RECOVER_FORWARD, REACHED_NOTHING, REACHED_NOTHING, ANYWHERE, go_unchanged },
+	{ RECOVER_DOWN, REACHED_NOTHING, REACHED_NOTHING, ANYWHERE, go_unchanged },
+	{ RECOVER_SWAP, REACHED_NOTHING, REACHED_NOTHING, ANYWHERE, go_unchanged },
+	{ RECOVER_AUTO, REACHED_SWAP, REACHED_SWAP, ANYWHERE, go_swapped },
+	{ RECOVER_FORWARD, REACHED_SWAP, REACHED_SWAP, ANYWHERE, go_swapped },
+	{ RECOVER_DOWN, REACHED_SWAP, REACHED_SWAP, ANYWHERE, go_swapped },
+	{ RECOVER_SWAP, REACHED_SWAP, REACHED_SWAP, ANYWHERE, go_swapped },
+	{ RECOVER_FORWARD, REACHED_CHANGE, REACHED_WAY_BACK, ANYWHERE, go_keep },
+	{ RECOVER_DOWN, REACHED_CHANGE, REACHED_WAY_BACK, ANYWHERE, go_down },
+	{ RECOVER_SWAP, REACHED_CHANGE, REACHED_WAY_BACK, ANYWHERE, go_restore },
+	{ RECOVER_AUTO, REACHED_CHANGE, REACHED_CHANGE, AT_THE_NEW, go_check },
+	{ RECOVER_AUTO, REACHED_CHANGE, REACHED_WAY_BACK, ANYWHERE, go_back },
+};
+
+static enum stands where(const struct run *run)
+{
+	return run->request->verb != GUARD_COMMAND && is_at(run->ledger, &run->report->to) &&
+	                       !is_at(run->ledger, &run->report->from)
+	               ? AT_THE_NEW
+	               : ANYWHERE;
+}
+
+void recover_go(struct recovery *r)
+{
+	const bool resumes = (r->way == RECOVER_AUTO || r->way == RECOVER_DOWN) &&
+	                     (r->reached == REACHED_CHANGE || r->reached == REACHED_WAY_BACK);
+	if (resumes)
+		resume(r);
+	const enum stands stands = where(r->run);
+
+	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+		const struct way *w = &ways[i];
+		if (w->asked != r->way || r->reached < w->least || r->reached > w->most ||
+		    (w->stands != ANYWHERE && w->stands != stands))
+			continue;
+		w->go(r);
+		return;
 	}
 }

@@ -17,6 +17,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The end of a candidate's COMMENT once it is proven and told of the run. */
+#define PROVEN " and proven"
+
 static bool recreate_roles(struct run *run, struct err *err)
 {
 	if (!roles_recreate(run->admin, run->before.roles, &run->recreated_roles, err))
@@ -86,17 +89,24 @@ static bool tell_candidate(struct run *run, struct db *candidate, struct err *er
 		return true;
 	if (!ledger_open(candidate, &names, &ledger, err) || !ledger_create(ledger, candidate, err))
 		return false;
+	/* Already told, when a recovery takes up a candidate that was ready. */
+	if (ledger_history_count(ledger) > 0 && strcmp(ledger_history(ledger, 0)->run, run->id) == 0)
+		return true;
 	return ledger_note(ledger, candidate, &actor, head, "restored", reason, err);
 }
 
 static bool finish_candidate(struct run *run, struct err *err)
 {
 	cleanup_conninfo struct conninfo *target = conninfo_with(run->live, "dbname", run->candidate);
+	cleanup_free char *begun = run_candidate_comment(run), *comment = mem_fmt("%s" PROVEN, begun);
 	cleanup_db struct db *candidate = NULL;
 
 	return run_open(run, target, "candidate", &candidate, err) &&
 	       advance_sequences(run, candidate, err) && tell_candidate(run, candidate, err) &&
-	       database_oid(run->admin, run->candidate, &run->candidate_oid, err);
+	       mirror_into(run, candidate, err) &&
+	       database_oid(run->admin, run->candidate, &run->candidate_oid, err) &&
+	       /* Last: whoever recovers takes it up by this word alone. */
+	       db_runf(run->admin, err, "COMMENT ON DATABASE %I IS %L", run->candidate, comment);
 }
 
 struct candidate_request run_candidate_request(const struct run *run, const char *name, const char *comment,
@@ -137,21 +147,41 @@ char *run_candidate_comment(const struct run *run)
 	               manifest_id(run->manifest));
 }
 
+bool run_made_database(struct run *run, const char *name, int64_t *oid, bool *proven, struct err *err)
+{
+	cleanup_free char *comment = NULL;
+
+	*oid = 0;
+	*proven = false;
+	if (!database_oid(run->admin, name, oid, err) ||
+	    (*oid != 0 && !db_value(run->admin,
+	                            "SELECT pg_catalog.shobj_description(oid, 'pg_database') FROM "
+	                            "pg_catalog.pg_database WHERE datname = $1",
+	                            DB_ARGS(name), &comment, err)))
+		return false;
+	/* Without a comment: ended between the two statements that make it. */
+	if (comment && !strstr(comment, run->id))
+		return err_set(err, ERR_REFUSED, "database \"%s\" is not this run's: %s", name, comment);
+	*proven = comment && text_ends(comment, PROVEN);
+	return true;
+}
+
 bool run_build_candidate(struct run *run, struct err *err)
 {
 	cleanup_free char *name = database_derived_name(run->database, "candidate", run->id);
 	cleanup_free char *comment = run_candidate_comment(run);
 
 	if (run->candidate)
-		return true;
-	if (!run_journal(run, "candidate", "begin", json_pack("{s:s}", "database", name), err) ||
-	    !recreate_roles(run, err) || !run_restore_into(run, name, comment, false, err))
+		return recreate_roles(run, err) && finish_candidate(run, err);
+	run_journal_evident(run, "candidate", "begin", json_pack("{s:s}", "database", name));
+	if (!recreate_roles(run, err) || !run_restore_into(run, name, comment, false, err))
 		return false;
 	run->candidate = mem_strdup(name);
-	return finish_candidate(run, err) &&
-	       run_journal(run, "candidate", "done",
-	                   json_pack("{s:s, s:I}", "database", name, "oid", (json_int_t)run->candidate_oid),
-	                   err);
+	if (!finish_candidate(run, err))
+		return false;
+	run_journal_evident(run, "candidate", "done",
+	                    json_pack("{s:s, s:I}", "database", name, "oid", (json_int_t)run->candidate_oid));
+	return true;
 }
 
 /* ------------------------------------------------------------------ the swap */
@@ -197,11 +227,12 @@ bool run_swap(struct run *run, struct err *err)
 		.quarantine_comment = comment,
 	};
 
-	if (!journal_write(run->journal, "swap", "begin",
-	                   json_pack("{s:I, s:I, s:s}", "live", (json_int_t)run->before.oid, "candidate",
-	                             (json_int_t)run->candidate_oid, "quarantine", name),
-	                   err))
+	/* The lock may be lost and taken; the swap asks for it again just before its COMMIT. */
+	if (!mirror_check_token(run, err))
 		return false;
+	run_journal_evident(run, "swap", "begin",
+	                    json_pack("{s:I, s:I, s:s}", "live", (json_int_t)run->before.oid, "candidate",
+	                              (json_int_t)run->candidate_oid, "quarantine", name));
 	db_close(run->db); /* ours would be in the way of the rename */
 	run->db = NULL;
 	if (!swap_databases(&request, &unknown, err))
@@ -209,7 +240,6 @@ bool run_swap(struct run *run, struct err *err)
 	run->quarantine = mem_strdup(name);
 	run->report->quarantine = mem_strdup(name);
 	/* By OID: the quarantine's limit is what it was, the live one has its own since the swap. */
-	return fence_open(&run->fence, run->admin, err) &&
-	       journal_write(run->journal, "swap", "done", json_pack("{s:s}", "quarantine", name), err) &&
-	       run_prove_swapped(run, err);
+	run_journal_evident(run, "swap", "done", json_pack("{s:s}", "quarantine", name));
+	return run_fence_open(run, err) && run_prove_swapped(run, err);
 }

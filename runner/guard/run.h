@@ -123,11 +123,17 @@ MUST_CHECK bool run_lock_again(struct run *run, struct err *err);
 MUST_CHECK bool run_refuse_unfinished(struct run *run, struct err *err);
 /* The run that has not ended, by the state folder or ripcord.run; *id is NULL for none, else the caller's. */
 MUST_CHECK bool run_unfinished(struct run *run, char **id, struct err *err);
+MUST_CHECK bool run_unfinished_here(struct run *run, char **id, struct err *err);  /* the state folder alone */
+MUST_CHECK bool run_unfinished_there(struct run *run, char **id, struct err *err); /* ripcord.run alone */
 
 /* mirror.c: the ledger's tables and ripcord.run, where they are missing */
 MUST_CHECK bool mirror_begin(struct run *run, struct err *err);
 /* *mirrored: it was the time to. */
 MUST_CHECK bool mirror_line(struct run *run, const json_t *line, bool *mirrored, struct err *err);
+/* This run's row in the candidate: after the swap it says whose database that is. */
+MUST_CHECK bool mirror_into(struct run *run, struct db *candidate, struct err *err);
+/* The lines of a run and the outcome it ended with, NULL for none: the caller's. */
+MUST_CHECK bool mirror_read(struct db *db, const char *run, json_t **lines, char **outcome, struct err *err);
 MUST_CHECK bool mirror_end(struct run *run, struct db *db, const char *outcome, struct err *err);
 /* The SELECT that fails when this run has been taken over, for each revision's transaction (proof.md section 6). */
 char *mirror_token_sql(const struct run *run);
@@ -188,6 +194,8 @@ void run_child_env(const struct run *run, const char *phase, const char *passfil
 /* count.c: the fence and the count before a way back */
 /* fence_set() for our own sessions, `more` (may be NULL) among them, and `places` further ones; in the journal first. */
 MUST_CHECK bool run_fence(struct run *run, const struct db *more, int places, struct err *err);
+/* Puts back what the fence changed, and says so in the journal. */
+MUST_CHECK bool run_fence_open(struct run *run, struct err *err);
 MUST_CHECK bool run_fence_and_count(struct run *run, struct err *err);
 
 /* ladder.c: after a failure in a run that has changed something; fills the report's outcome */
@@ -215,6 +223,8 @@ struct candidate_request run_candidate_request(const struct run *run, const char
 MUST_CHECK bool run_restore_into(struct run *run, const char *name, const char *comment, bool schema_only,
                                  struct err *err);
 char *run_candidate_comment(const struct run *run); /* the caller's */
+/* A database that ripcord made for this run, by its COMMENT: proven if it is a candidate that may be swapped in. */
+MUST_CHECK bool run_made_database(struct run *run, const char *name, int64_t *oid, bool *proven, struct err *err);
 MUST_CHECK bool run_build_candidate(struct run *run, struct err *err);
 MUST_CHECK bool run_swap(struct run *run, struct err *err);
 /* The database of the live name is as before the run, the cluster's roles included. */

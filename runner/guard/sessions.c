@@ -41,25 +41,30 @@ static bool open_when_started(const struct conninfo *where, const char *applicat
 	}
 }
 
+/* Not synced: a kill loses nothing, and after a power cut the name has to do. */
+static bool note_session(struct run *run, struct db *db, const char *what, struct err *err)
+{
+	struct err unwritten = ERR_INIT;
+	json_t *session;
+
+	if (!run_session_json(db, &session, err))
+		return false;
+	json_put(session, "what", json_str(what));
+	if (journal_note(run->journal, "session", "open", session, &unwritten) || run->going_back)
+		return true;
+	*err = unwritten;
+	return false;
+}
+
 bool run_open(struct run *run, const struct conninfo *where, const char *what, struct db **out,
               struct err *err)
 {
 	cleanup_free char *application = run_application(run, what);
 	cleanup_db struct db *db = NULL;
-	json_t *session;
 
-	if (!open_when_started(where, application, &db, err))
+	if (!open_when_started(where, application, &db, err) ||
+	    (run->journal && !note_session(run, db, what, err)))
 		return false;
-	if (run->journal) {
-		if (!run_session_json(db, &session, err))
-			return false;
-		json_put(session, "what", json_str(what));
-		/* Not synced: a kill loses nothing, and after a power cut the name has to do. */
-		if (!journal_note(run->journal, "session", "open", session, err) && !run->going_back)
-			return false;
-		if (run->going_back)
-			*err = (struct err)ERR_INIT;
-	}
 	*out = db;
 	db = NULL;
 	return true;

@@ -94,6 +94,8 @@ json_t *database_facts_public(const json_t *facts)
 	{
 		char hex[SHA256_HEX];
 		const char *value = fact(setting, "value");
+		if (!value)
+			continue; /* it is so already */
 		sha256_of(value, strlen(value), hex);
 		json_object_del(setting, "value");
 		json_put(setting, "sha256", json_str(hex));

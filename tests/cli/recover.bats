@@ -138,21 +138,6 @@ asleep() { [ "$(sql "SELECT count(*) FROM pg_stat_activity WHERE query ~ 'pg_sle
   assert_exit 0
 }
 
-@test "recovered on another machine, with no journal file: never called unchanged" {
-  make_revision r1 "" "CREATE TABLE t1 (n int)" "" "DROP TABLE t1"
-  make_revision r2 r1 "CREATE TABLE t2 (n int)" "" "DROP TABLE t2"
-  hold_at after-revision
-  start upgrade head --yes --json
-  wait_until 20 test -e held
-  kill_started
-  release
-  run_ripcord recover --yes --json -x ripcord.state_dir=elsewhere
-  assert_exit 6
-  assert_json '.outcome == "stuck" and .from == []'
-  assert_stderr_has "counters from before the run are not known"
-  assert_same heads r1 "$(sql "SELECT version_num FROM alembic_version")"
-}
-
 @test "killed after a commit that destroyed data: restored" {
   make_revision r1 "" "ALTER TABLE keep DROP COLUMN body" "" "ALTER TABLE keep ADD COLUMN body text"
   make_revision r2 r1 "CREATE TABLE t2 (n int)" "" "DROP TABLE t2"
