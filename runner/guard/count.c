@@ -11,16 +11,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-/* Our session may have been ended by whatever made the run fail. */
-static bool connect_again(struct run *run, struct err *err)
-{
-	if (run->db && !db_is_lost(run->db))
-		return true;
-	db_close(run->db);
-	run->db = NULL;
-	return run_connect_live(run, err) || err_wrap(err, "cannot connect again");
-}
-
 /* The journal has what the limit was before it is set, so that recovery can put it back. */
 bool run_fence(struct run *run, const struct db *more, int places, struct err *err)
 {
@@ -96,7 +86,7 @@ bool run_fence_and_count(struct run *run, struct err *err)
 
 	if (run->foreign_counted && run->foreign.known && !run->db)
 		return true;
-	if (!connect_again(run, err) || !run_fence(run, NULL, 0, err) || !counters_read(run->db, &now, err))
+	if (!run_reopen(run, err) || !run_fence(run, NULL, 0, err) || !counters_read(run->db, &now, err))
 		return err_wrap(err, "cannot count what others wrote");
 	foreign_writes_clear(&run->foreign);
 	foreign_writes_count(&run->before.counters, &now, &run->own, &run->foreign);

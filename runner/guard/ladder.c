@@ -60,15 +60,6 @@ static bool put_sequences_back(struct run *run, struct err *err)
 	return true;
 }
 
-static bool reopen(struct run *run, struct err *err)
-{
-	if (run->db && !db_is_lost(run->db))
-		return true;
-	db_close(run->db);
-	run->db = NULL;
-	return run_connect_live(run, err);
-}
-
 /* ------------------------------------------------------------------ others' writes */
 
 static void say_foreign(const struct run *run, struct err *why)
@@ -235,7 +226,7 @@ static enum climb climb_rollback(struct run *run, struct err *why)
 	if (is_command(run))
 		return climb_nothing_left(run, why);
 	/* A COMMIT may have been missed: its row in the ledger cannot be. */
-	if (!reopen(run, why) || !run_ask_position(run, why))
+	if (!run_reopen(run, why) || !run_ask_position(run, why))
 		return CLIMB_STUCK;
 	if (run->done > 0 || run->left_partial)
 		return CLIMB_NEXT;
@@ -342,7 +333,7 @@ static void arrive(struct run *run, const struct rung *rung)
 		db_close(run->db);
 		run->db = NULL;
 	}
-	if (!reopen(run, &ignored) || !run_hooks(run, rung->hook, NULL, &ignored))
+	if (!run_reopen(run, &ignored) || !run_hooks(run, rung->hook, NULL, &ignored))
 		log_warn("%s", ignored.msg);
 }
 

@@ -119,10 +119,13 @@ char *mirror_token_sql(const struct run *run)
 {
 	/* Another token fails the cast on the server by itself, before the section that follows in the same
 	 * message; a row that is gone is seen by its absence. */
-	return sql_fmt("SELECT (CASE WHEN token = %L THEN '0' ELSE 'run ' || run || ' was taken over by "
-	               "another process'"
-	               " END)::pg_catalog.int4 FROM ripcord.run WHERE run = %L FOR UPDATE",
-	               run->token, run->id);
+	return sql_fmt(
+		"SELECT (CASE WHEN pg_catalog.pg_backend_pid() <> %d THEN 'the session is another one than "
+		"at login: "
+		"there is a pooler' WHEN token = %L THEN '0' ELSE 'run ' || run || ' was taken over by "
+		"another process'"
+		" END)::pg_catalog.int4 FROM ripcord.run WHERE run = %L FOR UPDATE",
+		db_pid(run->db), run->token, run->id);
 }
 
 bool mirror_check_token(struct run *run, struct err *err)

@@ -55,6 +55,7 @@ void run_clear(struct run *run)
 	strv_clear(&run->recreated_roles);
 	free(run->bin_dir);
 	free(run->private_dir);
+	free(run->server);
 	free(run->candidate);
 	free(run->quarantine);
 	*run = (struct run){ .config = NULL };

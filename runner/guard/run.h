@@ -39,6 +39,7 @@ struct run {
 	struct db *db;             /* in the live database: everything of the run happens here */
 	struct db *admin;          /* in the maintenance database: fences, candidates */
 	struct db *lock;           /* in the maintenance database: holds the lock, otherwise idle */
+	char *server;              /* system identifier and timeline, for people; NULL: nobody asked yet */
 	struct db *scratch;        /* in the scratch database; NULL most of the time */
 	bool has_scratch;          /* it may be there, and is to be dropped */
 
@@ -115,6 +116,11 @@ MUST_CHECK bool run_sessions_json(struct run *run, json_t **out, struct err *err
 MUST_CHECK bool run_end_sessions(struct run *run, const json_t *lines, struct err *err);
 /* Opens what was cut off, the lock too; ERR_LOCKED or ERR_REFUSED when the run is not this process's any more. */
 MUST_CHECK bool run_reconnect(struct run *run, struct err *err);
+/* The same when the session in the live database was lost or is not there; a lock that alone was lost stays so. */
+MUST_CHECK bool run_reopen(struct run *run, struct err *err);
+
+/* server.c: ERR_REFUSED when this is not the server of the run's first session (a failover, a promotion) */
+MUST_CHECK bool run_same_server(struct run *run, struct db *db, struct err *err);
 
 /* lock.c */
 MUST_CHECK bool run_lock(struct run *run, struct err *err);

@@ -62,8 +62,12 @@ bool run_open(struct run *run, const struct conninfo *where, const char *what, s
 	cleanup_free char *application = run_application(run, what);
 	cleanup_db struct db *db = NULL;
 
+<<<<<<< Updated upstream
 	if (!open_when_started(where, application, &db, err) ||
 	    (run->journal && !note_session(run, db, what, err)))
+=======
+	if (!open_when_started(where, application, &db, err) || !run_same_server(run, db, err))
+>>>>>>> Stashed changes
 		return false;
 	*out = db;
 	db = NULL;
@@ -173,7 +177,9 @@ static bool is_alive(struct db *db)
 	struct err ignored = ERR_INIT;
 	int64_t one;
 
-	return db && !db_is_lost(db) && db_int(db, "SELECT 1", DB_NO_ARGS, &one, &ignored);
+	/* A question that a signal kept from being asked says nothing. */
+	return db && !db_is_lost(db) &&
+	       (db_int(db, "SELECT 1", DB_NO_ARGS, &one, &ignored) || !db_is_lost(db));
 }
 
 /* The backends of connections that were cut may still work, or hold the lock. */
@@ -210,4 +216,12 @@ bool run_reconnect(struct run *run, struct err *err)
 	/* Whoever had taken the run over in between has changed its token. */
 	return (lock || run_lock_again(run, err)) && (live || run_connect_live(run, err)) &&
 	       (!run->db || !run->started || mirror_check_token(run, err));
+}
+
+bool run_reopen(struct run *run, struct err *err)
+{
+	if (run->db && !db_is_lost(run->db))
+		return true;
+	return (run_reconnect(run, err) && (run->db || run_connect_live(run, err))) ||
+	       err_wrap(err, "cannot connect again");
 }

@@ -218,9 +218,7 @@ static bool clears_prepared(const struct plan *plan)
 /* COMMIT was sent and its answer never came: the ledger row, which commits with the revision, tells. */
 static bool ask_ledger(struct run *run, const struct step *last, bool *committed, struct err *err)
 {
-	db_close(run->db);
-	run->db = NULL;
-	if (!run_connect_live(run, err) || !ledger_read(run->ledger, run->db, err) ||
+	if (!run_reconnect(run, err) || !ledger_read(run->ledger, run->db, err) ||
 	    !prepare_questions(run, err))
 		return false;
 	const struct strv *heads = ledger_heads(run->ledger);
