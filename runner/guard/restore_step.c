@@ -227,17 +227,8 @@ bool run_swap(struct run *run, struct err *err)
 		.quarantine_comment = comment,
 	};
 
-<<<<<<< Updated upstream
 	/* The lock may be lost and taken; the swap asks for it again just before its COMMIT. */
-	if (!mirror_check_token(run, err))
-=======
-	if (!run_same_server(run, run->admin, err))
-		return false;
-	if (!journal_write(run->journal, "swap", "begin",
-	                   json_pack("{s:I, s:I, s:s}", "live", (json_int_t)run->before.oid, "candidate",
-	                             (json_int_t)run->candidate_oid, "quarantine", name),
-	                   err))
->>>>>>> Stashed changes
+	if (!run_same_server(run, run->admin, err) || !mirror_check_token(run, err))
 		return false;
 	run_journal_evident(run, "swap", "begin",
 	                    json_pack("{s:I, s:I, s:s}", "live", (json_int_t)run->before.oid, "candidate",

@@ -62,12 +62,8 @@ bool run_open(struct run *run, const struct conninfo *where, const char *what, s
 	cleanup_free char *application = run_application(run, what);
 	cleanup_db struct db *db = NULL;
 
-<<<<<<< Updated upstream
-	if (!open_when_started(where, application, &db, err) ||
+	if (!open_when_started(where, application, &db, err) || !run_same_server(run, db, err) ||
 	    (run->journal && !note_session(run, db, what, err)))
-=======
-	if (!open_when_started(where, application, &db, err) || !run_same_server(run, db, err))
->>>>>>> Stashed changes
 		return false;
 	*out = db;
 	db = NULL;
