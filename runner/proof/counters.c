@@ -10,14 +10,14 @@
 /* pg_class with every relation that has storage of its own and belongs to this database alone.  A TOAST
  * table is called by what it belongs to. */
 static const char relations_sql[] =
-	"SELECT c.oid::int8, coalesce((SELECT pg_catalog.format('%I.%I (TOAST)', s.nspname, o.relname)"
-	"  FROM pg_catalog.pg_class o JOIN pg_catalog.pg_namespace s ON s.oid = o.relnamespace"
-	"  WHERE c.relkind = 't' AND o.reltoastrelid = c.oid), pg_catalog.format('%I.%I', n.nspname, "
-	"c.relname)),"
+	"SELECT c.oid::int8, pg_catalog.format('%I.%I', n.nspname, coalesce(o.relname, c.relname))"
+	" || CASE WHEN o.oid IS NULL THEN '' ELSE ' (TOAST)' END,"
 	" pg_catalog.pg_stat_get_tuples_inserted(c.oid), pg_catalog.pg_stat_get_tuples_updated(c.oid),"
 	" pg_catalog.pg_stat_get_tuples_deleted(c.oid), c.relpersistence = 't',"
 	" pg_catalog.pg_relation_filenode(c.oid)::int8"
-	" FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+	" FROM pg_catalog.pg_class c"
+	" LEFT JOIN pg_catalog.pg_class o ON c.relkind = 't' AND o.reltoastrelid = c.oid"
+	" JOIN pg_catalog.pg_namespace n ON n.oid = coalesce(o.relnamespace, c.relnamespace)"
 	" WHERE c.relkind IN ('r', 't', 'm') AND NOT c.relisshared ORDER BY c.oid";
 
 static const char server_sql[] =
