@@ -109,12 +109,16 @@ check_sessions() {
   echo "sessions are left after $((try / 5)) s: $left"
 }
 
+# A process may be gone before it is looked at.
+command_of() { { tr '\0' ' ' <"/proc/$1/cmdline"; } 2>/dev/null; }
+
 # Whatever the runner started works in the project's folder.
 check_processes() {
-  local link
-  find /proc -maxdepth 2 -name cwd -lname "$PWD" 2>/dev/null | while read -r link; do
-    case $(tr '\0' ' ' <"${link%/cwd}/cmdline" 2>/dev/null) in
-      *pg_dump* | *pg_restore* | "$RIPCORD"*) echo "a process is left: $(tr '\0' ' ' <"${link%/cwd}/cmdline")" ;;
+  local process command
+  find /proc -maxdepth 2 -name cwd -lname "$PWD" 2>/dev/null | cut -d / -f 3 | while read -r process; do
+    command=$(command_of "$process")
+    case $command in
+      *pg_dump* | *pg_restore* | "$RIPCORD"*) echo "a process is left: $command" ;;
     esac
   done
 }
@@ -139,6 +143,6 @@ upgrade_after() {
   local again=0 expected
   [ "$status" != 6 ] || return 0
   expected=$(scenario_exit "$scenario")
-  "$RIPCORD" -q upgrade head --yes --json >fresh 2>fresh.err || again=$?
+  timeout "$patience" "$RIPCORD" -q upgrade head --yes --json >fresh 2>fresh.err || again=$?
   [ "$again" = "$expected" ] || echo "a new upgrade: exit $again, not $expected: $(head -n 1 fresh.err)"
 }

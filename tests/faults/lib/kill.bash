@@ -8,12 +8,15 @@
 #   writer         another session has been inserting rows all the time
 # shellcheck disable=SC2154,SC2034 # the worker and its libraries share variables
 
+# Seconds after which a program hangs: exit 124.
+patience=120
+
 # upgrade FAULT N: the scenario's upgrade under that fault; sets no variable, leaves upgrade.json and calls.
 upgrade() {
-  "$FAULT_AT" calls "$1" "$2" "$RIPCORD" -q upgrade head --yes --json >upgrade.json 2>upgrade.err
+  timeout "$patience" "$FAULT_AT" calls "$1" "$2" "$RIPCORD" -q upgrade head --yes --json >upgrade.json 2>upgrade.err
 }
 
-recover() { "$RIPCORD" -q recover --yes --json; }
+recover() { timeout "$patience" "$RIPCORD" -q recover --yes --json; }
 
 # Where the journal was when the fault came: the last whole line's step and event.
 phase() {
@@ -47,7 +50,8 @@ recover_from() {
 
 # recover_under FAULT K: how it ends is not looked at; the next one has to cope.
 recover_under() {
-  "$FAULT_AT" recover_calls "$1" "$2" "$RIPCORD" -q recover --yes --json >"recover.$2.json" 2>recover.err || true
+  timeout "$patience" "$FAULT_AT" recover_calls "$1" "$2" \
+    "$RIPCORD" -q recover --yes --json >"recover.$2.json" 2>recover.err || true
 }
 
 start_writer() {

@@ -95,7 +95,7 @@ stop_proxy() {
 upgrade_through() {
   local ended=0
   start_proxy "$1" "$2"
-  DATABASE_URL=$proxied "$RIPCORD" -q upgrade head --yes --json >upgrade.json 2>upgrade.err || ended=$?
+  DATABASE_URL=$proxied timeout "$patience" "$RIPCORD" -q upgrade head --yes --json >upgrade.json 2>upgrade.err || ended=$?
   stop_proxy
   return "$ended"
 }
