@@ -210,7 +210,7 @@ bool run_bare_helper(struct off *o, const char *sql, struct err *err)
 	const struct probe *probe = o->u->settings->probe;
 	const char *const both[] = { sql, AS_RIPCORD, probe ? probe->at_abort : NULL };
 	const size_t n = probe && probe->at_abort && probe->aborted ? 3 : 1;
-	struct rows **rows = mem_new0(3 * sizeof(*rows));
+	struct rows **rows = mem_new0(3 * sizeof(struct rows *));
 	bool ok = db_pipeline(o->u->db, both, n, rows, err);
 
 	if (!ok)
@@ -231,7 +231,7 @@ static bool run_bare(struct off *o, const struct piece *piece, const struct stat
 
 	strv_add(&all, piece->text);
 	closing(o, at, &all);
-	struct rows **rows = mem_new0(all.n * sizeof(*rows));
+	struct rows **rows = mem_new0(all.n * sizeof(struct rows *));
 	bool ok = db_pipeline(o->u->db, (const char *const *)all.v, all.n, rows, err);
 	if (!ok && db_error_statement(o->u->db) == 0 && !db_is_lost(o->u->db))
 		(void)place(o, piece, err);

@@ -50,8 +50,8 @@ struct run {
 	bool started;              /* the first step that changes something was begun */
 	bool going_back;           /* on the ladder: a line that finds no room in the file may do with the mirror */
 	bool left_partial;         /* a unit that is no single transaction failed with a part of it done */
-	const struct exec_resume *resume; /* where the unit that is run goes on; NULL: from its beginning */
 	bool evidenced;            /* the statement in hand is in ripcord.run as done */
+	const struct exec_resume *resume; /* where the unit that is run goes on; NULL: from its beginning */
 	int64_t mirror_oid;        /* of ripcord.run, for share_of_cut() */
 	int64_t statement_ms, shown_ms; /* when a batch began, and was last shown */
 

@@ -695,8 +695,9 @@ static void a_section_goes_on_where_it_was_done(void **state)
 
 static void a_section_goes_on_over_an_invalid_index(void **state)
 {
-	resume_at_the_index(*state, "CREATE INDEX t_a ON t (a);"
-	                            "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 't_a'::regclass");
+	resume_at_the_index(*state,
+	                    "CREATE INDEX t_a ON t (a);"
+	                    "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 't_a'::regclass");
 }
 
 static void a_changed_statement_is_not_resumed(void **state)
