@@ -1,6 +1,7 @@
 #include "base/cancel.h"
 
 #include <signal.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <time.h>
 
@@ -60,4 +61,4 @@ void cancel_install(void)
 bool cancel_requested(void) { return count > held; }
 int cancel_signal(void) { return last; }
 int cancel_count(void) { return count; }
-void cancel_hold(void) { held = count; }
+void cancel_hold(void) { atomic_store(&held, atomic_load(&count)); }

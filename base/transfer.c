@@ -7,6 +7,7 @@
 
 #include <curl/curl.h>
 
+#include <errno.h>
 #include <string.h>
 #include <strings.h>
 
@@ -303,6 +304,7 @@ static bool failed(const struct transfer *t, struct err *err)
 {
 	cleanup_free char *label = url_label(t->req->url);
 
+	err->sys_errno = t->how == TRANSFER_TIMED_OUT ? ETIMEDOUT : 0;
 	return err_set(err, t->how == TRANSFER_REFUSED ? ERR_REFUSED : ERR_IO, "%s %s: %s", t->req->method,
 	               label, why(t));
 }
@@ -366,7 +368,9 @@ static bool drive(struct transfer *t, reached *there, struct err *err)
 			return true;
 		if (is_stalled(t)) {
 			t->how = TRANSFER_TIMED_OUT;
-			return stopped(t, ERR_IO, "nothing has moved for too long", err);
+			stopped(t, ERR_IO, "nothing has moved for too long", err);
+			err->sys_errno = ETIMEDOUT;
+			return false;
 		}
 		if (curl_multi_poll(t->client->multi, NULL, 0, WAIT_MS, NULL) != CURLM_OK)
 			return stopped(t, ERR_IO, "libcurl cannot wait", err);
@@ -493,7 +497,7 @@ void transfer_free(struct transfer *t)
 static bool take_body(struct transfer *t, struct buf *body, struct err *err)
 {
 	char piece[CURL_MAX_WRITE_SIZE];
-	size_t got;
+	size_t got = 0;
 
 	for (;;) {
 		if (!transfer_read(t, piece, sizeof(piece), &got, err))

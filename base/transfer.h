@@ -13,7 +13,8 @@
  * a wait ends within 100 ms of a cancel request (base/cancel.h).  Nothing is tried twice: that is the caller's.
  *
  * Errors: ERR_CANCELLED for a cancel request alone.  ERR_REFUSED when the server is not who it should be, lets
- * us not in, or does not obey a command of sftp: a second attempt would end alike.  ERR_IO for all else: connections, timeouts, a cut answer.
+ * us not in, or does not obey a command of sftp: a second attempt would end alike.  ERR_IO for all else: connections, a cut answer, and timeouts, which have
+ * ETIMEDOUT in sys_errno.
  * An HTTP status is no error.  Messages name the URL without user, password and query; header lines
  * and bodies are never in them.
  */

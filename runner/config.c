@@ -230,6 +230,14 @@ static bool take_fixed(struct loading *l, struct err *err)
 
 /* ------------------------------------------------------------------ stores */
 
+/* As a shell would: ~/ is the user's home.  The caller's. */
+static char *full_path(const char *folder, const char *value)
+{
+	const char *home = getenv("HOME");
+
+	return text_starts(value, "~/") && home ? path_join(home, value + 2) : path_join(folder, value);
+}
+
 /* e NULL: the key `path` with its default. */
 static bool add_store_key(struct loading *l, struct strv *into, const struct ini_entry *e,
                           const char *fallback, bool is_path, struct err *err)
@@ -243,7 +251,7 @@ static bool add_store_key(struct loading *l, struct strv *into, const struct ini
 		err_set(err, ERR_USAGE, "path is empty");
 		return at(l, e, err);
 	}
-	path = is_path ? path_join(l->box->config.folder, value) : NULL;
+	path = is_path ? full_path(l->box->config.folder, value) : NULL;
 	strv_add(&into[0], e ? e->key : "path");
 	strv_add(&into[1], path ? path : value);
 	return true;

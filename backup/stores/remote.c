@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "base/uuid.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -80,7 +81,7 @@ bool remote_is_hidden(const char *name) { return name[0] == '.' || name[0] == '\
 
 bool remote_again(int64_t n, int64_t attempts, struct err *err)
 {
-	if (err->code != ERR_IO || n + 1 >= attempts)
+	if (err->code != ERR_IO || err->sys_errno == ETIMEDOUT || n + 1 >= attempts)
 		return false;
 	clock_sleep_ms(clock_backoff_ms((int)n, REMOTE_BACKOFF_MS, REMOTE_BACKOFF_CAP_MS));
 	*err = (struct err)ERR_INIT;

@@ -30,8 +30,9 @@ MUST_CHECK bool remote_stall(const struct store_config *c, int64_t *out_ms, stru
 char *remote_part(const char *key);
 bool remote_is_hidden(const char *name); /* the last part of a key: not to be listed */
 
-/* How often, and how the attempts end: after ERR_IO one that was broken or timed out is made again, and an HTTP
- * status of 408, 429, 500, 502, 503 or 504.  Only for what may be done twice.  `out` holds the last answer. */
+/* How often, and how the attempts end: after ERR_IO another one is made, and after an HTTP status of 408, 429, 500, 502,
+ * 503 or 504; not after a timeout: who has waited so long for a server waits once.  Only for what may be done
+ * twice.  `out` holds the last answer. */
 MUST_CHECK bool remote_run(struct transfer_client *client, const struct transfer_request *req, int64_t attempts,
                            struct transfer_result *out, struct err *err);
 /* Whether `err` lets another attempt be made, the n-th from 0; then it has waited and cleared *err. */

@@ -115,10 +115,10 @@ take_unread() {
   run --separate-stderr env PATH="$PWD/bin" "$RIPCORD" upgrade head --yes -x backup.identity=key
   assert_exit 3
   assert_stderr_has "age is not on PATH"
+  [ ! -e backups ]
   run_ripcord doctor
   assert_exit 3
   assert_stdout_has "backup-encryption"
-  [ ! -e backups ]
   assert_same table "" "$(sql "SELECT to_regclass('t1')")"
 }
 
