@@ -128,21 +128,22 @@ nothing_left() {
   to_bucket
   run_ripcord backup create
   assert_exit 0
-  local requests parts n=0 fault
-  requests=$(wc -l <"$S3_LOG")
+  local parts n=0 fault
   parts=$(grep -c partNumber= "$S3_LOG")
   [ "$parts" -ge 40 ] || fail "$parts parts"
-  local complete
-  complete=$(sed -n 's/^\([0-9]*\) POST .*uploadId=.*/\1/p' "$S3_LOG")
-  # Each fault at another place; the answer to Complete is where most can go wrong.
-  for fault in $S3_FAULTS_PASSING; do
+  # Two of them each time, at changing places, and one at the answer where most can go wrong.
+  # shellcheck disable=SC2086 # a list
+  set -- $S3_FAULTS_PASSING
+  for fault in 500-after error-200 error-200-after reset-after truncate stall-after; do
     n=$((n + 1))
     prefix=p$BATS_TEST_NUMBER-$n
-    s3_proxy "$fault:$((n * 7 % requests + 1))" "$fault:$complete"
+    s3_proxy "$1:$n" "$2:$((n * 6 + 4))" "$fault:complete"
     to_bucket
     run_ripcord backup create
-    [ "$status" = 0 ] || fail "$fault: exit $status"
+    [ "$status" = 0 ] || fail "$1 at $n, $2 at $((n * 6 + 4)), $fault at the end: exit $status"
+    assert_same "faults that befell" 3 "$(grep -cE " ($1|$2|$fault)\$" "$S3_LOG")"
     nothing_open
+    shift 2
   done
 }
 

@@ -3,8 +3,8 @@
  *
  *     http_proxy UPSTREAM_PORT LOG [FAULT:WHICH ...]
  *
- * WHICH is the N-th request of all (17), all from the N-th on (17-), those of a method (PUT), or `complete`, S3's
- * CompleteMultipartUpload.  The faults; "after" means that the server has got the request and done it:
+ * WHICH is the N-th request of all (17), all from the N-th on (17-), those of a method (PUT), or `complete`, the
+ * first CompleteMultipartUpload of S3's.  The faults; "after" means that the server has got the request and done it:
  *
  *     500 503 429 403 507 413          an answer of S3's kind in the server's place
  *     500-after                        done, and answered with 500
@@ -37,7 +37,7 @@
 static int upstream_port;
 static FILE *log_file;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static int n_requests;
+static int n_requests, n_completes;
 
 struct rule {
 	const char *fault, *which;
@@ -53,6 +53,7 @@ struct bytes {
 struct request {
 	int number;
 	char method[16], target[2048];
+	bool first_complete;
 	size_t head_len, body_len;
 	struct bytes all; /* head and body */
 };
@@ -145,7 +146,7 @@ static bool is_meant(const struct request *r, const char *which)
 	if (end != which)
 		return *end == '-' ? r->number >= n : r->number == n;
 	if (strcmp(which, "complete") == 0)
-		return strcmp(r->method, "POST") == 0 && strstr(r->target, "uploadId=");
+		return r->first_complete;
 	return strcmp(r->method, which) == 0;
 }
 
@@ -276,6 +277,8 @@ static bool serve(int fd, struct request *r)
 		return false;
 	pthread_mutex_lock(&lock);
 	r->number = ++n_requests;
+	if (strcmp(r->method, "POST") == 0 && strstr(r->target, "uploadId="))
+		r->first_complete = ++n_completes == 1;
 	pthread_mutex_unlock(&lock);
 	const char *fault = fault_for(r);
 	if (fault && strcmp(fault, "reset-body") == 0) {

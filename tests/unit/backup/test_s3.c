@@ -576,9 +576,10 @@ static int drop_state(void **state)
 
 int main(void)
 {
-	static const char *const variables[] = { "AWS_ENDPOINT_URL",   "AWS_ENDPOINT_URL_S3", "AWS_REGION",
-		                                 "AWS_DEFAULT_REGION", "AWS_PROFILE",         "http_proxy",
-		                                 "all_proxy" };
+	static const char *const variables[] = { "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3",
+		                                 "AWS_REGION",       "AWS_DEFAULT_REGION",
+		                                 "AWS_PROFILE",      "AWS_CA_BUNDLE",
+		                                 "http_proxy",       "all_proxy" };
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(mistakes_are_named),
 		cmocka_unit_test(addresses),
