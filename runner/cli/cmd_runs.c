@@ -24,8 +24,12 @@ static bool run_runs_list(struct app *app, struct err *err)
 		app_print_json(app, json_incref(runs));
 		return true;
 	}
-	json_array_foreach(runs, i, run) fprintf(app->out, "%s  %-12s  %s\n", text_of(run, "run"),
-	                                         text_of(run, "outcome"), text_of(run, "started"));
+	json_array_foreach(runs, i, run)
+	{
+		const char *phase = text_of(run, "phase");
+		fprintf(app->out, "%s  %-12s  %s%s%s\n", text_of(run, "run"), text_of(run, "outcome"),
+		        text_of(run, "started"), *phase ? "  " : "", phase);
+	}
 	return true;
 }
 
@@ -55,7 +59,9 @@ static void print_run(FILE *out, const json_t *run)
 	const json_t *step, *steps = json_object_get(run, "steps");
 	size_t i;
 
-	fprintf(out, "run %s: %s\n", text_of(run, "run"), text_of(run, "outcome"));
+	const char *phase = text_of(run, "phase");
+	fprintf(out, "run %s: %s%s%s\n", text_of(run, "run"), text_of(run, "outcome"),
+	        *phase ? ", after " : "", phase);
 	json_array_foreach(steps, i, step) print_step(out, step);
 }
 

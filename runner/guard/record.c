@@ -15,6 +15,7 @@ bool before_read(struct run *run, struct err *err)
 	free(b->system_identifier);
 	json_decref(b->facts);
 	schema_free(b->roles);
+	b->system_identifier = NULL;
 	b->facts = NULL;
 	b->roles = NULL;
 	return database_oid(run->admin, run->database, &b->oid, err) &&

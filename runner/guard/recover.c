@@ -4,13 +4,12 @@
  * It may itself be ended anywhere: what it changes it changes by the same rungs as a run, with the same lines before
  * and after them, and the next one goes on from those.
  */
-#include "runner/guard/guard.h"
+#include "runner/guard/recover.h"
 
 #include "base/cancel.h"
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "runner/guard/recover.h"
 #include "runner/progress.h"
 
 #include <stdlib.h>

@@ -16,16 +16,52 @@ static json_t *copy_of(const json_t *obj, const char *key)
 	return value ? json_incref(value) : json_null();
 }
 
+static const char *text_of(const json_t *line, const char *key)
+{
+	const char *text = json_string_value(json_object_get(line, key));
+
+	return text ? text : "";
+}
+
+/* Sessions are for recovery alone. */
+static bool is_told(const json_t *line) { return strcmp(text_of(line, "step"), "session") != 0; }
+
+/* How far a run came that has not ended: "upgrade r2: begin". */
+static json_t *phase_of(const json_t *lines)
+{
+	size_t i = json_array_size(lines);
+
+	while (i > 0 && !is_told(json_array_get(lines, i - 1)))
+		i--;
+	if (i == 0 || journal_is_finished(lines))
+		return json_null();
+	const json_t *line = json_array_get(lines, i - 1);
+	const char *revision = json_string_value(json_array_get(json_object_get(line, "revisions"), 0));
+	cleanup_free char *phase = mem_fmt("%s%s%s: %s", text_of(line, "step"), revision ? " " : "",
+	                                   revision ? revision : "", text_of(line, "event"));
+	return json_str(phase);
+}
+
+/* Without one whole line nothing was begun. */
+static const char *outcome_of(const json_t *lines)
+{
+	const char *outcome = journal_outcome(lines);
+
+	if (json_array_size(lines) == 0)
+		return "unchanged";
+	return outcome ? outcome : "unfinished";
+}
+
 /* What is known of a run that ended, or of one that did not. */
 json_t *run_summary(const char *run, const json_t *lines)
 {
 	const json_t *begin = journal_find(lines, "run", "begin"), *end = journal_find(lines, "run", "end");
 	const json_t *before = journal_find(lines, "before", "done");
-	const char *outcome = journal_outcome(lines);
 	json_t *out = json_object();
 
 	json_put(out, "run", json_str(run));
-	json_put(out, "outcome", json_str(outcome ? outcome : "unfinished"));
+	json_put(out, "outcome", json_str(outcome_of(lines)));
+	json_put(out, "phase", phase_of(lines));
 	json_put(out, "verb", copy_of(begin, "verb"));
 	json_put(out, "database", copy_of(begin, "database"));
 	json_put(out, "started", copy_of(begin, "at"));
@@ -35,13 +71,6 @@ json_t *run_summary(const char *run, const json_t *lines)
 	json_put(out, "backup", copy_of(before, "backup"));
 	json_put(out, "accepted", json_boolean(journal_find(lines, "run", "accepted") != NULL));
 	return out;
-}
-
-static const char *text_of(const json_t *line, const char *key)
-{
-	const char *text = json_string_value(json_object_get(line, key));
-
-	return text ? text : "";
 }
 
 /* Each line that ends a step becomes one entry: how long since its begin, and how it ended. */
@@ -55,7 +84,7 @@ static json_t *steps_of(const json_t *lines)
 		const char *step = text_of(line, "step"), *event = text_of(line, "event");
 		json_t *entry;
 
-		if (strcmp(event, "begin") == 0 || strcmp(step, "run") == 0)
+		if (strcmp(event, "begin") == 0 || strcmp(step, "run") == 0 || !is_told(line))
 			continue;
 		entry = json_object();
 		json_put(entry, "step", json_str(step));

@@ -57,6 +57,8 @@ asleep() { [ "$(sql "SELECT count(*) FROM pg_stat_activity WHERE query ~ 'pg_sle
   assert_exit 8
   assert_stderr_has "unfinished"
   assert_stderr_has "ripcord recover"
+  run_ripcord runs --json
+  assert_json '.[0].outcome == "unfinished" and (.[0].phase | test("^(backup|fence)"))'
   run_ripcord recover --yes --json
   assert_exit 0
   assert_json '.outcome == "unchanged" and .revisions == [] and .from == [] and .to == []'
