@@ -51,7 +51,9 @@ columns_of() { sql "SELECT string_agg(attname, ' ' ORDER BY attnum) FROM pg_attr
   session_open other
   session_sql other "BEGIN"
   session_sql other "LOCK TABLE t IN ACCESS SHARE MODE"
-  { sleep 2; session_send other "COMMIT;"; } 3>&- 4>&- &
+  local before
+  before=$(lock_timeouts)
+  { wait_until 30 timed_out_since "$before" && session_send other "COMMIT;"; } 3>&- 4>&- &
   background=$!
   upgrade_while_held -x guard.lock_timeout=300ms
   session_close other
@@ -59,6 +61,9 @@ columns_of() { sql "SELECT string_agg(attname, ' ' ORDER BY attnum) FROM pg_attr
   assert_stderr_has "attempt 2"
   assert_same columns "a b" "$(columns_of t)"
 }
+
+lock_timeouts() { server_log | grep -c "canceling statement due to lock timeout" || true; }
+timed_out_since() { [ "$(lock_timeouts)" -ge $(($1 + 2)) ]; }
 
 @test "a deadlock is tried again" {
   make_revision r1 "" "UPDATE t SET a = 2; SELECT pg_sleep(1); UPDATE u SET a = 2"
@@ -81,6 +86,18 @@ columns_of() { sql "SELECT string_agg(attname, ' ' ORDER BY attnum) FROM pg_attr
 
 # An update of that table is not committed.
 blocked_on() { [ "$(sql "SELECT count(*) FROM pg_locks WHERE relation = '$1'::regclass AND mode = 'RowExclusiveLock'")" != 0 ]; }
+
+@test "what is not transactional as a whole is not tried again" {
+  UPGRADE_OPTIONS="transaction=off" make_revision r1 "" \
+    "CREATE PROCEDURE half() LANGUAGE plpgsql AS 'BEGIN INSERT INTO u VALUES (7); COMMIT; LOCK TABLE t; END'; CALL half()"
+  session_open other
+  session_sql other "BEGIN"
+  session_sql other "LOCK TABLE t IN ACCESS SHARE MODE"
+  upgrade_while_held -x guard.lock_timeout=300ms -x guard.lock_budget=4s
+  session_close other
+  [ "$status" -ge 4 ] || fail "exit $status"
+  [ "$(sql "SELECT count(*) FROM u")" -le 1 ] || fail "the procedure was called again after it had committed a part"
+}
 
 @test "a table that is held too long is given back" {
   make_revision r1 "" "ALTER TABLE t ADD b int; SELECT pg_sleep(20)"
