@@ -85,7 +85,7 @@ at_rest() {
   no_children
 }
 
-restoring() { [ "$(sql "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'pg_restore' AND query LIKE '%CREATE INDEX%'" postgres)" -gt 0 ]; }
+restoring() { [ "$(sql "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'ripcord/%/restore' AND query LIKE '%CREATE INDEX%'" postgres)" -gt 0 ]; }
 
 # Whoever their parent is now.
 children() {
