@@ -203,9 +203,9 @@ json_t *counters_to_json(const struct counters *c)
 
 	for (size_t i = 0; i < c->n_relations; i++) {
 		const struct relation_counts *r = &c->relations[i];
-		json_push(relations, json_pack("[I,s,o,b,I]", (json_int_t)r->oid, r->name,
-		                               tuples_to_json(&r->rows), (int)r->is_temporary,
-		                               (json_int_t)r->filenode));
+		json_push(relations,
+		          json_pack("[I,s,o,b,I]", (json_int_t)r->oid, r->name, tuples_to_json(&r->rows),
+		                    (int)r->is_temporary, (json_int_t)r->filenode));
 	}
 	for (size_t i = 0; i < c->n_sequences; i++)
 		json_push(sequences,
