@@ -445,8 +445,7 @@ static void end_journal(struct run *run)
 		json_decref(data);
 		return;
 	}
-	if (run->started && run->db && !db_is_lost(run->db) &&
-	    !mirror_end(run, run->db, outcome, &err))
+	if (run->started && run->db && !db_is_lost(run->db) && !mirror_end(run, run->db, outcome, &err))
 		log_warn("%s", err.msg);
 	err = (struct err)ERR_INIT;
 	if (!journal_write(run->journal, "run", "end", data, &err))
