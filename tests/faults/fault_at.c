@@ -6,9 +6,9 @@
  *     list     nothing goes wrong; LOG gets a line "N NAME TARGET" for each call (N is not looked at)
  *     before   SIGKILL instead of the call
  *     after    SIGKILL when the call is done
- *     torn     half of what the call would write is written, then SIGKILL
- *     EIO      the call fails with EIO, once
- *     ENOSPC   the call, and from then on each that needs room, fails with ENOSPC
+ *     torn     half of what the call would write is written (another call is done), then SIGKILL
+ *     EIO      the call, or the next one on a file, fails with EIO, once
+ *     ENOSPC   the call, and from then on each that needs room for a file, fails with ENOSPC
  *     call     $FAULT_CALL is run by the shell while the program is held before the call; then it goes on
  *
  * With a fault LOG gets the one line of the call it befell, and stays empty if the program came to its end before.
@@ -50,7 +50,7 @@ struct call {
 	long nr;
 	const char *name;
 	enum target target;
-	bool needs_room; /* fails when the disk is full */
+	bool needs_disk; /* fails when the disk is full, or broken */
 };
 
 static const struct call calls[] = {
@@ -77,7 +77,7 @@ struct watch {
 	long at, seen;
 	FILE *log;
 	pid_t held; /* the thread inside the call that is hit */
-	bool full;  /* the disk, from now on */
+	int disk;   /* what calls on files fail with; 0: they do not */
 };
 
 _Noreturn static void __attribute__((format(printf, 1, 2))) die(const char *fmt, ...)
@@ -192,20 +192,31 @@ static void run_command(void)
 		die("FAULT_CALL failed");
 }
 
-static void hit(struct watch *w, pid_t thread, const uint64_t args[])
+static void hit(struct watch *w, pid_t thread, const struct call *c, const uint64_t args[])
 {
 	switch (w->fault) {
 	case LIST: return;
 	case BEFORE: kill(w->pid, SIGKILL); return;
 	case TORN:
-		halve_call(thread, args[2]);
+		if (c->nr == SYS_write)
+			halve_call(thread, args[2]);
 		w->held = thread;
 		return;
 	case AFTER: w->held = thread; return;
-	case IO_ERROR: fail_call(thread, EIO); return;
-	case NO_SPACE: w->full = true; return;
+	case IO_ERROR: w->disk = EIO; return;
+	case NO_SPACE: w->disk = ENOSPC; return;
 	case CALL: run_command(); return;
 	}
+}
+
+/* A connection does not fail with these. */
+static void fail_on_disk(struct watch *w, pid_t thread, const struct call *c, const char *target)
+{
+	if (w->disk == 0 || !c->needs_disk || target[0] != '/')
+		return;
+	fail_call(thread, w->disk);
+	if (w->disk == EIO)
+		w->disk = 0;
 }
 
 static void on_entry(struct watch *w, pid_t thread, const struct __ptrace_syscall_info *info)
@@ -217,18 +228,14 @@ static void on_entry(struct watch *w, pid_t thread, const struct __ptrace_syscal
 	if (!c || !matters(c, args))
 		return;
 	w->seen++;
+	read_target(w, c, args, target);
 	if (w->fault == LIST || w->seen == w->at) {
-		read_target(w, c, args, target);
 		fprintf(w->log, "%ld %s %s\n", w->seen, c->name, target);
 		fflush(w->log);
 	}
 	if (w->seen == w->at)
-		hit(w, thread, args);
-	if (!w->full || !c->needs_room)
-		return;
-	read_target(w, c, args, target);
-	if (target[0] == '/')
-		fail_call(thread, ENOSPC);
+		hit(w, thread, c, args);
+	fail_on_disk(w, thread, c, target);
 }
 
 static void on_syscall(struct watch *w, pid_t thread)
