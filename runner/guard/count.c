@@ -65,7 +65,9 @@ static bool count_by_rows(struct run *run, const struct counters *now, struct er
 		              .built_indexes = has_off_section(run) };
 	struct foreign_writes found;
 
-	if (!units_read(run->db, run->id, &units, err) || !evidence_count(run->db, &e, &found, err))
+	if (!db_int(run->db, "SELECT coalesce(pg_catalog.to_regclass($1)::oid::int8, 0)",
+	            DB_ARGS(ledger_table(run->ledger)), &e.version_table, err) ||
+	    !units_read(run->db, run->id, &units, err) || !evidence_count(run->db, &e, &found, err))
 		return false;
 	log_info("the server's counters do not tell what others wrote (%s); the rows %s", run->foreign.why,
 	         !found.known    ? "do not, either"

@@ -27,6 +27,7 @@ struct evidence {
 	const char *run;
 	const struct units *units;
 	const struct own_share *own; /* as far as it is known, the aborted part with it */
+	int64_t version_table;      /* its OID: a unit changes only rows that are what it read, so it hides nothing there */
 	bool built_indexes;         /* statements outside of transactions did: catalog rows about indexes tell nothing */
 };
 
