@@ -46,8 +46,9 @@ static void read_verb(const json_t *begin, struct guard_request *request)
 	const char *verb = text_of(begin, "verb");
 
 	request->verb = strcmp(verb, "downgrade") == 0 ? GUARD_DOWNGRADE
-	                : strcmp(verb, "guard") == 0   ? GUARD_COMMAND
-	                                               : GUARD_UPGRADE;
+	                /* Neither knows revisions. */
+	                : strcmp(verb, "guard") == 0 || strcmp(verb, "restore") == 0 ? GUARD_COMMAND
+	                                                                             : GUARD_UPGRADE;
 	request->target = text_of(begin, "target");
 }
 

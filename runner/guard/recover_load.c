@@ -170,13 +170,15 @@ static bool load_reached(struct recovery *r, struct err *err)
 	if (live == run->before.oid)
 		return true;
 	/* The restored database alone has a row of a run that was begun in another one. */
-	if (!r->mirrored)
-		return err_set(
-			err, ERR_REFUSED,
-			"database \"%s\" is another one than the run was begun in, and knows nothing of it",
-			run->database);
-	r->reached = REACHED_SWAP;
-	return true;
+	if (r->mirrored || r->way == RECOVER_FORWARD) {
+		r->reached = r->mirrored ? REACHED_SWAP : REACHED_NOTHING;
+		return true;
+	}
+	err_set(err, ERR_REFUSED,
+	        "database \"%s\" is another one than the run was begun in, and knows nothing of it",
+	        run->database);
+	return err_hint(err, "`ripcord recover %s --forward` closes the run and keeps what is there",
+	                uuid_short(run->id));
 }
 
 bool recover_load(struct recovery *r, struct err *err)

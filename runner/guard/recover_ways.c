@@ -120,9 +120,23 @@ static void keep(struct run *run, enum outcome outcome)
 		run_stuck(run, err.msg);
 }
 
+/* `restore --swap` by hand changes nothing but by its swap. */
+static bool was_swapped_by_hand(struct recovery *r)
+{
+	const json_t *swap = journal_find(r->lines, "swap", "begin");
+	struct err unknown = ERR_INIT;
+	int64_t live = 0;
+
+	if (!swap || !database_oid(r->run->admin, r->run->database, &live, &unknown) ||
+	    live != json_integer_value(json_object_get(swap, "candidate")))
+		return false;
+	r->run->report->quarantine = mem_strdup(json_string_value(json_object_get(swap, "quarantine")));
+	return true;
+}
+
 static void go_unchanged(struct recovery *r)
 {
-	keep(r->run, OUTCOME_UNCHANGED);
+	keep(r->run, was_swapped_by_hand(r) ? OUTCOME_RESTORED : OUTCOME_UNCHANGED);
 	free_backup(r);
 }
 

@@ -62,13 +62,7 @@ static bool find_by_revision(struct run *run, const char *revision, struct err *
 /* The live database may be gone, so only the maintenance database is connected to. */
 static bool connect_maintenance(struct run *run, struct err *err)
 {
-	cleanup_free char *application = run_application(run, "restore");
-
-	if (!config_database(run->config, &run->live, err))
-		return false;
-	run->maintenance = conninfo_with(run->live, "dbname", run->config->maintenance_db);
-	run->database = conninfo_dbname(run->live);
-	if (!db_open(run->maintenance, application, &run->admin, err) || !run_open_stores(run, err) ||
+	if (!run_connect_maintenance(run, err) || !run_open_stores(run, err) ||
 	    !dump_tools_find(db_server_version(run->admin) / 10000, run->config->pg_bindir, &run->bin_dir,
 	                     err))
 		return false;
@@ -98,6 +92,48 @@ static bool dress(struct run *run, const char *name, struct err *err)
 
 /* ------------------------------------------------------------------ the swap by hand */
 
+/* The live database is kept from others and renamed: a kill in between is taken back by `recover`. */
+static bool begin_journal(struct run *run, struct err *err)
+{
+	json_t *sessions;
+
+	if (!db_value(run->admin, "SELECT system_identifier::text FROM pg_catalog.pg_control_system()",
+	              DB_NO_ARGS, &run->before.system_identifier, err) ||
+	    !run_sessions_json(run, &sessions, err))
+		return false;
+	json_t *data = json_pack("{s:s, s:s, s:[], s:[], s:s, s:o}", "run", run->id, "verb", "restore",
+	                         "from", "to", "host", run->actor_host, "sessions", sessions);
+	json_put(data, "database", json_str(run->database));
+	json_put(data, "system_identifier", json_str(run->before.system_identifier));
+	json_put(data, "backup", json_str(manifest_id(run->manifest)));
+	return journal_create(run->config->state_dir, run->id, &run->journal, err) &&
+	       journal_write(run->journal, "run", "begin", data, err);
+}
+
+static void end_journal(struct run *run, bool ok)
+{
+	/* A fence that could not be taken away is recovery's. */
+	if (run->journal && run->fence.oid == 0)
+		run_journal_evident(
+			run, "run", "end",
+			json_pack("{s:s}", "outcome", outcome_name(ok ? OUTCOME_RESTORED : OUTCOME_FAILED)));
+}
+
+/* Lines for both first: what they change is put back, or found done, by OID. */
+static bool journal_swap(struct run *run, const json_t *facts, const char *quarantine, struct err *err)
+{
+	json_t *fence = json_pack("{s:I, s:O, s:i}", "oid", (json_int_t)run->before.oid, "before",
+	                          json_object_get(facts, "connection_limit"), "ours", 0);
+	json_t *swap = json_pack("{s:I, s:I, s:s}", "live", (json_int_t)run->before.oid, "candidate",
+	                         (json_int_t)run->candidate_oid, "quarantine", quarantine);
+
+	if (!journal_write(run->journal, "fence", "begin", fence, err)) {
+		json_decref(swap);
+		return false;
+	}
+	return journal_write(run->journal, "swap", "begin", swap, err);
+}
+
 static bool swap(struct run *run, const char *candidate, struct restore_result *out, struct err *err)
 {
 	cleanup_free char *application = run_application(run, "swap");
@@ -109,6 +145,7 @@ static bool swap(struct run *run, const char *candidate, struct restore_result *
 	bool unknown;
 
 	if (!database_facts(run->admin, run->database, &facts, err) ||
+	    !journal_swap(run, facts, quarantine, err) ||
 	    !fence_set(&run->fence, run->admin, run->before.oid, 0, &none, err))
 		return false;
 	struct swap_request request = {
@@ -125,7 +162,7 @@ static bool swap(struct run *run, const char *candidate, struct restore_result *
 	};
 	bool ok = swap_databases(&request, &unknown, err);
 	struct err second = ERR_INIT;
-	if (!fence_open(&run->fence, run->admin, ok ? err : &second))
+	if (!run_fence_open(run, ok ? err : &second))
 		return ok ? false : err_hint(err, "%s", second.msg);
 	if (ok)
 		out->quarantine = mem_strdup(quarantine);
@@ -164,6 +201,8 @@ static bool restore(struct run *run, const struct restore_choice *choice, struct
 		return false;
 	name = choice->as ? mem_strdup(choice->as)
 	                  : database_derived_name(run->database, "candidate", run->id);
+	if (choice->swap && !begin_journal(run, err))
+		return false;
 	if (!build(run, name, err) || (choice->as && !dress(run, name, err)) ||
 	    (choice->swap && !swap(run, name, out, err)))
 		return false;
@@ -182,6 +221,7 @@ bool restore_run(const struct config *config, const struct restore_choice *choic
 	*out = (struct restore_result){ .seconds = 0 };
 	run_init(&run, config, &by_hand, &report);
 	bool ok = restore(&run, choice, out, err);
+	end_journal(&run, ok);
 	run_clear(&run);
 	run_report_clear(&report);
 	return ok;

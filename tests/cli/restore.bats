@@ -211,3 +211,30 @@ take_backup() {
   assert_exit 0
   assert_stdout_has "downgrade"
 }
+
+# kill_restore K: SIGKILL at its K-th fsync; each is a line of its journal.
+kill_restore() {
+  ASAN_OPTIONS=detect_leaks=0 strace -f -o /dev/null -e trace=fsync -e "inject=fsync:signal=KILL:when=$1" \
+    "$RIPCORD" restore --backup "$backup" --swap --accept-loss --yes --json >killed 2>&1 || true
+}
+
+@test "a restore --swap that was killed leaves nobody locked out" {
+  sql "CREATE TABLE t (n int); INSERT INTO t VALUES (1)"
+  sql "ALTER DATABASE app CONNECTION LIMIT 17" postgres
+  run_ripcord backup create --json
+  assert_exit 0
+  backup=$(jq -r .id <<<"$output")
+  sql "INSERT INTO t VALUES (2)"
+  others=$(databases | grep '^app_candidate' || true)
+  for k in 2 3 4 5; do
+    kill_restore "$k"
+    [ ! -s killed ] || ! jq -e . killed >/dev/null 2>&1 || fail "it was not killed"
+    run_ripcord upgrade head --yes --json
+    [ "$status" = 8 ] || [ "$k" = 2 ] || fail "exit $status, and nothing said of the killed restore"
+    run_ripcord recover --yes --json
+    assert_exit 0
+    assert_json '.outcome == "unchanged" or .outcome == "restored"'
+    assert_same limit 17 "$(sql "SELECT datconnlimit FROM pg_database WHERE datname = 'app'" postgres)"
+    assert_same databases "$others" "$(databases | grep '^app_candidate' || true)"
+  done
+}
