@@ -52,8 +52,8 @@ for ((i = 0; i < runs; i++)); do
     same aws
   fi
   if command -v rclone >/dev/null; then
-    turn rclone-put rclone -q copyto bytes "$rclone_to/rclone"
-    turn rclone-get rclone -q copyto "$rclone_to/rclone" back
+    turn rclone-put rclone -q --ignore-times copyto bytes "$rclone_to/rclone"
+    turn rclone-get rclone -q --ignore-times copyto "$rclone_to/rclone" back
     same rclone
   fi
 done
