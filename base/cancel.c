@@ -61,4 +61,19 @@ void cancel_install(void)
 bool cancel_requested(void) { return count > held; }
 int cancel_signal(void) { return last; }
 int cancel_count(void) { return count; }
-void cancel_hold(void) { atomic_store(&held, atomic_load(&count)); }
+
+void cancel_hold(void)
+{
+	int so_far = count;
+
+	if (so_far > held)
+		held = so_far;
+}
+
+int cancel_hold_first(void)
+{
+	int so_far = count > 0 ? count : 1;
+
+	held = so_far;
+	return so_far;
+}

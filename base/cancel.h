@@ -18,5 +18,7 @@ bool cancel_requested(void); /* a signal came that is not held */
 int cancel_signal(void);     /* the last signal's number, 0 for none */
 int cancel_count(void);      /* signals so far */
 void cancel_hold(void);      /* all signals so far are dealt with; the next one counts */
+/* The same on a way back that no signal began: the first one would ask for no more than that.  How many are held. */
+int cancel_hold_first(void);
 
 #endif

@@ -418,11 +418,11 @@ static void fail(struct run *run, const struct guard_step *step, const struct er
 	struct err ignored = ERR_INIT;
 
 	cancel_hold(); /* a signal has done its work; what is tidied up now must not end by it */
-	run->signals = cancel_count();
 	r->failure = *err;
 	if (!r->failure_phase)
 		r->failure_phase = step->name;
 	if (step->changes || run->started) {
+		run->signals = cancel_hold_first();
 		run_ladder(run, err);
 		return;
 	}

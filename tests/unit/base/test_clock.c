@@ -105,7 +105,28 @@ static void signals_are_counted_and_held(void **state)
 	raise(SIGINT);
 	assert_true(cancel_requested());
 	assert_int_equal(cancel_count(), 2);
-	cancel_hold();
+	assert_int_equal(cancel_hold_first(), 2);
+	assert_false(cancel_requested());
+}
+
+static void a_first_signal_is_held_in_advance(void **state)
+{
+	(void)state;
+	int status;
+	pid_t child = fork();
+
+	if (child == 0) {
+		cancel_install();
+		bool ok = cancel_hold_first() == 1;
+		raise(SIGTERM);
+		ok = ok && cancel_count() == 1 && !cancel_requested();
+		cancel_hold();
+		wait_for_the_next_wish();
+		raise(SIGTERM);
+		_exit(ok && cancel_requested() ? 0 : 1);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
 }
 
 static void a_signal_ends_the_sleep(void **state)
@@ -212,6 +233,7 @@ int main(void)
 		cmocka_unit_test(reads_what_it_wrote),
 		cmocka_unit_test(sleeps_as_long_as_told),
 		cmocka_unit_test(backoff_stays_in_bounds),
+		cmocka_unit_test(a_first_signal_is_held_in_advance),
 		cmocka_unit_test(signals_are_counted_and_held),
 		cmocka_unit_test(a_signal_ends_the_sleep),
 		cmocka_unit_test(a_broken_pipe_is_no_signal),
