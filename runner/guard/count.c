@@ -32,6 +32,9 @@ bool run_fence_open(struct run *run, struct err *err)
 {
 	if (run->fence.oid == 0)
 		return true;
+	/* The server is gone, and with it the way to the maintenance database. */
+	if (!run->admin)
+		return err_set(err, ERR_DB, "the fence of database \"%s\" is still up", run->database);
 	if (!fence_open(&run->fence, run->admin, err))
 		return false;
 	if (run->journal)
