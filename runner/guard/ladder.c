@@ -272,6 +272,26 @@ static enum climb climb_downgrade(struct run *run, struct err *why)
 
 /* ------------------------------------------------------------------ restore */
 
+/*
+ * The restore took its time: counted again, so that what the swap compares with is a moment old.  What autovacuum writes
+ * in that moment moves the counters as others' rows would: the next count tells.
+ */
+static bool count_and_swap(struct run *run, struct err *why)
+{
+	enum { ATTEMPTS = 5 };
+	bool moved = true;
+
+	for (int i = 0; i < ATTEMPTS && moved; i++) {
+		*why = (struct err)ERR_INIT;
+		run->foreign_counted = false;
+		if (!may_go_back(run, why))
+			return false;
+		if (run_swap(run, &moved, why))
+			return true;
+	}
+	return false;
+}
+
 static enum climb climb_restore(struct run *run, struct err *why)
 {
 	struct err loss = ERR_INIT;
@@ -286,17 +306,11 @@ static enum climb climb_restore(struct run *run, struct err *why)
 	/* Also when nothing may be lost: then the candidate stands ready for the person who decides. */
 	if (run->before.facts && !run_build_candidate(run, why))
 		return CLIMB_STUCK;
-	/* The restore took its time: counted again, so that what the swap compares with is a moment old, and what autovacuum
-	 * wrote meanwhile is not taken for others' rows. */
-	if (may) {
-		run->foreign_counted = false;
-		may = may_go_back(run, &loss);
-	}
 	if (!may) {
 		*why = loss;
 		return CLIMB_STUCK;
 	}
-	return run_swap(run, why) ? CLIMB_BACK : CLIMB_STUCK;
+	return count_and_swap(run, why) ? CLIMB_BACK : CLIMB_STUCK;
 }
 
 /* ------------------------------------------------------------------ the table and its driver */

@@ -142,7 +142,7 @@ static bool swap(struct run *run, const char *candidate, struct restore_result *
 		mem_fmt("ripcord: quarantine of run %s; `ripcord quarantine drop` ends it", run->id);
 	const struct pids none = { .n = 0 };
 	cleanup_json json_t *facts = NULL;
-	bool unknown;
+	struct swap_end end;
 
 	if (!database_facts(run->admin, run->database, &facts, err) ||
 	    !journal_swap(run, facts, quarantine, err) ||
@@ -160,7 +160,7 @@ static bool swap(struct run *run, const char *candidate, struct restore_result *
 		.facts = facts,
 		.quarantine_comment = comment,
 	};
-	bool ok = swap_databases(&request, &unknown, err);
+	bool ok = swap_databases(&request, &end, err);
 	struct err second = ERR_INIT;
 	if (!run_fence_open(run, ok ? err : &second))
 		return ok ? false : err_hint(err, "%s", second.msg);

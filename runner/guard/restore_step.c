@@ -206,13 +206,13 @@ bool run_prove_swapped(struct run *run, struct err *err)
 }
 
 /* A backup of an earlier moment than the count has no fence to trust: see run_fence_and_count(). */
-bool run_swap(struct run *run, struct err *err)
+bool run_swap(struct run *run, bool *moved, struct err *err)
 {
 	cleanup_free char *application = run_application(run, "swap");
 	cleanup_free char *name = database_derived_name(run->database, "quarantine", run->id);
 	cleanup_free char *comment =
 		mem_fmt("ripcord: quarantine of run %s; `ripcord quarantine drop` ends it", run->id);
-	bool unknown;
+	struct swap_end end;
 	struct swap_request request = {
 		.maintenance = run->maintenance,
 		.application = application,
@@ -227,6 +227,7 @@ bool run_swap(struct run *run, struct err *err)
 		.quarantine_comment = comment,
 	};
 
+	*moved = false;
 	/* The lock may be lost and taken; the swap asks for it again just before its COMMIT. */
 	if (!run_same_server(run, run->admin, err) || !mirror_check_token(run, err))
 		return false;
@@ -235,7 +236,9 @@ bool run_swap(struct run *run, struct err *err)
 	                              (json_int_t)run->candidate_oid, "quarantine", name));
 	db_close(run->db); /* ours would be in the way of the rename */
 	run->db = NULL;
-	if (!swap_databases(&request, &unknown, err))
+	bool swapped = swap_databases(&request, &end, err);
+	*moved = end.moved;
+	if (!swapped)
 		return false;
 	run->quarantine = mem_strdup(name);
 	run->report->quarantine = mem_strdup(name);

@@ -232,7 +232,8 @@ char *run_candidate_comment(const struct run *run); /* the caller's */
 /* A database that ripcord made for this run, by its COMMENT: proven if it is a candidate that may be swapped in. */
 MUST_CHECK bool run_made_database(struct run *run, const char *name, int64_t *oid, bool *proven, struct err *err);
 MUST_CHECK bool run_build_candidate(struct run *run, struct err *err);
-MUST_CHECK bool run_swap(struct run *run, struct err *err);
+/* *moved: the counters moved after the count, so nothing was renamed, and one may count again. */
+MUST_CHECK bool run_swap(struct run *run, bool *moved, struct err *err);
 /* The database of the live name is as before the run, the cluster's roles included. */
 MUST_CHECK bool run_prove_swapped(struct run *run, struct err *err);
 

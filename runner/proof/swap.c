@@ -44,7 +44,7 @@ static bool check_oid(struct db *db, const char *name, int64_t want, struct err 
 }
 
 /* What a session that was ended a moment ago had written reached the counters when it ended. */
-static bool check_unmoved(const struct swap_request *s, struct db *db, struct err *err)
+static bool check_unmoved(const struct swap_request *s, struct db *db, struct swap_end *end, struct err *err)
 {
 	cleanup_free char *oid = mem_fmt("%" PRId64, s->live_oid);
 	cleanup_rows struct rows *r = NULL;
@@ -60,6 +60,7 @@ static bool check_unmoved(const struct swap_request *s, struct db *db, struct er
 	if (rows_count(r) == 1 && rows_int(r, 0, 0) == s->counted->inserted &&
 	    rows_int(r, 0, 1) == s->counted->updated && rows_int(r, 0, 2) == s->counted->deleted)
 		return true;
+	end->moved = true;
 	return err_set(err, ERR_REFUSED,
 	               "somebody wrote to \"%s\" after the writes of others had been counted", s->live);
 }
@@ -74,13 +75,13 @@ static bool check_lock(const struct swap_request *s, struct err *err)
 }
 
 static bool swap_in_transaction(const struct swap_request *s, struct db *db, struct db *ender,
-                                struct err *err)
+                                struct swap_end *end, struct err *err)
 {
 	cleanup_free char *facts = database_facts_sql(s->live, s->facts);
 
 	return db_run(db, "BEGIN", err) && rename_live(s, db, ender, err) &&
 	       check_oid(db, s->quarantine, s->live_oid, err) &&
-	       check_oid(db, s->candidate, s->candidate_oid, err) && check_unmoved(s, db, err) &&
+	       check_oid(db, s->candidate, s->candidate_oid, err) && check_unmoved(s, db, end, err) &&
 	       db_runf(db, err, "ALTER DATABASE %I RENAME TO %I", s->candidate, s->live) &&
 	       db_run(db, facts, err) &&
 	       /* Last, and nothing before it: a kill after an earlier one would lock everybody out, recovery too. */
@@ -90,7 +91,7 @@ static bool swap_in_transaction(const struct swap_request *s, struct db *db, str
 }
 
 /* COMMIT without an answer: which database has the live name tells what became of it. */
-static bool ask_what_became(const struct swap_request *s, bool *unknown, struct err *err)
+static bool ask_what_became(const struct swap_request *s, struct swap_end *end, struct err *err)
 {
 	for (int i = 0; i < ATTEMPTS; i++) {
 		cleanup_db struct db *db = NULL;
@@ -102,19 +103,19 @@ static bool ask_what_became(const struct swap_request *s, bool *unknown, struct 
 			return is == s->candidate_oid;
 		clock_sleep_ms(1000);
 	}
-	*unknown = true;
+	end->unknown = true;
 	return err_wrap(err, "it is not known whether the databases were swapped");
 }
 
-bool swap_databases(const struct swap_request *s, bool *unknown, struct err *err)
+bool swap_databases(const struct swap_request *s, struct swap_end *end, struct err *err)
 {
 	cleanup_db struct db *db = NULL, *ender = NULL;
 
-	*unknown = false;
+	*end = (struct swap_end){ .moved = false };
 	if (!db_open(s->maintenance, s->application, &db, err) ||
 	    !db_open(s->maintenance, s->application, &ender, err))
 		return err_wrap(err, "cannot swap the databases");
-	if (!swap_in_transaction(s, db, ender, err)) {
+	if (!swap_in_transaction(s, db, ender, end, err)) {
 		db_try(db, "ROLLBACK"); /* a lost connection is rolled back by the server */
 		return err_wrap(err, "cannot swap the databases");
 	}
@@ -123,7 +124,7 @@ bool swap_databases(const struct swap_request *s, bool *unknown, struct err *err
 		       err_set(err, ERR_DB, "the server answered the swap's COMMIT with %s", db_tag(db));
 	if (!db_is_lost(db))
 		return err_wrap(err, "cannot swap the databases");
-	if (!ask_what_became(s, unknown, err))
+	if (!ask_what_became(s, end, err))
 		return false;
 	*err = (struct err)ERR_INIT;
 	return true;

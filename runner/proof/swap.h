@@ -24,12 +24,16 @@ struct swap_request {
 	const char *quarantine_comment;
 };
 
+struct swap_end {
+	bool moved;   /* the counters are not what they were at the count: nothing was renamed, and one may count again */
+	bool unknown; /* the connection was lost at COMMIT and the server could not be asked what became of it */
+};
+
 /*
  * None of our own sessions may be in either database.  Afterwards `live` names the candidate with the live
  * database's owner, ACL, settings, comment, limit; the former one is `quarantine` and takes no connections.
- * ERR_REFUSED: the OIDs are others, or somebody wrote since the count; nothing was renamed.  *unknown is set when the
- * connection was lost at COMMIT and the server could not be asked what became of it.
+ * ERR_REFUSED: the OIDs are others, or somebody wrote since the count; nothing was renamed.  *end is filled always.
  */
-MUST_CHECK bool swap_databases(const struct swap_request *request, bool *unknown, struct err *err);
+MUST_CHECK bool swap_databases(const struct swap_request *request, struct swap_end *end, struct err *err);
 
 #endif

@@ -137,15 +137,29 @@ assert_facts_kept() { assert_same facts "$facts_before" "$(database_facts)"; }
 
 # ---------------------------------------------------------------- the lock
 
-# guards: check_lock() in the swap
-@test "the swap does not happen without the lock" {
+# end_lock_and THEN...: the lock's session is ended just before r2.
+end_lock_and() {
+  hook lose before-revision "[ \"\$RIPCORD_REVISION\" = r2 ] || exit 0" \
+    "psql -XAtqc \"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'ripcord/%/lock%'\" >/dev/null" "$@"
+}
+
+# guards: run_lock_again() before each rung
+@test "nothing is taken back when another process has taken the lock" {
   destroy_then_fail
-  others_at r2 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'ripcord/%/lock%'"
+  end_lock_and "psql -XAtq -d postgres -c \"SELECT pg_advisory_lock(hashtextextended('ripcord:app', 0)); SELECT pg_sleep(20)\" >/dev/null 2>&1 &" "sleep 1"
   fail_the_upgrade
   assert_stuck "lock"
-  databases | grep -qx "app_candidate_$(jq -r '.run[-8:]' <<<"$output")" || databases | grep -q "^app_candidate_" ||
-    fail "the candidate is not there"
+  assert_same kept 0 "$(sql "SELECT count(*) FROM kept")"
   assert_facts_kept
+  sql "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(20)%' AND pid <> pg_backend_pid()" postgres
+}
+
+# guards: run_reconnect()
+@test "a lock that was lost and that nobody took is taken again" {
+  destroy_then_fail
+  end_lock_and
+  fail_the_upgrade
+  assert_restored
 }
 
 # guards: run_refuse_unfinished() after `stuck`
