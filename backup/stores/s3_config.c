@@ -189,7 +189,7 @@ static bool read_addressing(const struct store_config *c, struct s3_config *s, s
 	const char *how = get_or(c, "addressing", "auto");
 
 	if (strcmp(how, "auto") == 0)
-		s->path_style = s->host || !is_label(s->bucket);
+		s->path_style = s->host || !is_label(get_or(c, "bucket", ""));
 	else if (strcmp(how, "path") == 0)
 		s->path_style = true;
 	else if (strcmp(how, "virtual") != 0)
