@@ -66,7 +66,7 @@ static bool visible_relations(const struct run *run, const char *oids, struct ro
 
 static const char blockers_sql[] =
 	"SELECT b.pid::text, coalesce(a.usename, ''), coalesce(a.application_name, ''), coalesce(a.state, "
-        "''),"
+	"''),"
 	" coalesce((extract(epoch FROM pg_catalog.clock_timestamp() - a.xact_start) * 1000)::int8, 0),"
 	" coalesce(" QUERY_SHOWN ", '')"
 	" FROM pg_catalog.unnest(pg_catalog.pg_blocking_pids($1::int4)) b (pid)"
