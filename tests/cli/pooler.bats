@@ -11,22 +11,22 @@ setup() {
   make_revision r1 "" "CREATE TABLE t (a int)" "SELECT true" "DROP TABLE t"
 }
 
-teardown() { [ -z "${pooler:-}" ] || kill "$pooler" 2>/dev/null || true; }
+teardown() { [ ! -s "${pooler:-}" ] || kill "$(cat "$pooler")"; }
 
-# pooler_start MODE: PgBouncer in front of the cluster; sets POOLER_PORT and $pooler.
+# pooler_start MODE: PgBouncer in front of the cluster; sets POOLER_PORT, and $pooler to the file with its pid.
 pooler_start() {
   local folder
   folder=$(server_folder)
   POOLER_PORT=$((33000 + RANDOM % 5000))
   printf '%s\n' "[databases]" "* = host=127.0.0.1 port=$CLUSTER_PORT" "[pgbouncer]" "listen_addr = 127.0.0.1" \
-    "listen_port = $POOLER_PORT" "auth_type = any" "pool_mode = $1" "unix_socket_dir =" \
+    "listen_port = $POOLER_PORT" "auth_type = any" "pool_mode = $1" "unix_socket_dir =" "pidfile = $folder/pid" \
     "ignore_startup_parameters = extra_float_digits" "logfile = $folder/pgbouncer.log" |
     sed "s/auth_type = any/auth_type = trust/" >"$folder/pgbouncer.ini"
   echo "auth_file = $folder/users" >>"$folder/pgbouncer.ini"
   echo '"postgres" ""' >"$folder/users"
   chmod 644 "$folder/pgbouncer.ini" "$folder/users"
   as_server pgbouncer "$folder/pgbouncer.ini" >"$folder/out" 2>&1 3>&- 4>&- &
-  pooler=$!
+  pooler=$folder/pid
   wait_until 20 pooler_answers || fail "$(cat "$folder/out" "$folder/pgbouncer.log")"
 }
 
