@@ -3,6 +3,7 @@
 #   setup_file()    { cluster_start; net_start; }
 #   teardown_file() { net_end; cluster_stop; }
 #   configure_net sftp http      sections [store sftp] and [store http] in ./ripcord.ini; NET_FILES is what they serve
+# shellcheck source=/dev/null
 . "$BATS_TEST_DIRNAME/../net/servers.sh"
 export LSAN_OPTIONS=suppressions=$BATS_TEST_DIRNAME/../net/lsan.supp:print_suppressions=0
 
