@@ -148,25 +148,33 @@ static void read_marks(struct reading *r, struct store *s, const struct folder *
 
 /* ------------------------------------------------------------------ manifests */
 
-static bool read_manifest(struct store *s, const struct folder *f, struct manifest **out, struct err *err)
+/* Sound in itself, and of the place where it rests. */
+static bool is_of_folder(const struct manifest *m, const struct folder *f, struct err *err)
+{
+	if (strcmp(manifest_folder(m), f->name) != 0)
+		return err_set(err, ERR_CORRUPT, "it is the manifest of %s", manifest_folder(m));
+	return (f->id && strcmp(manifest_id(m), f->id) == 0) ||
+	       err_set(err, ERR_CORRUPT, "it is about backup %s", manifest_id(m));
+}
+
+/* NULL and *err when it cannot be believed. */
+static struct manifest *read_manifest(struct store *s, const struct folder *f, struct err *err)
 {
 	cleanup_free char *key = mem_fmt("%s/%s", f->name, MANIFEST_OBJECT);
 	cleanup_buf struct buf text = BUF_INIT(MANIFEST_MAX);
-	cleanup_manifest struct manifest *m = NULL;
+	struct manifest *m = NULL;
 
 	if (!store_get(s, key, &text, err))
-		return false;
-	if (!manifest_parse(buf_text(&text), text.len, key, &m, err))
-		return err_wrap(err, "store %s", store_name(s));
-	if (strcmp(manifest_folder(m), f->name) != 0)
-		return err_set(err, ERR_CORRUPT, "store %s: %s is the manifest of %s", store_name(s), key,
-		               manifest_folder(m));
-	if (!f->id || strcmp(manifest_id(m), f->id) != 0)
-		return err_set(err, ERR_CORRUPT, "store %s: %s is about backup %s", store_name(s), key,
-		               manifest_id(m));
-	*out = m;
-	m = NULL;
-	return true;
+		return NULL;
+	if (!manifest_parse(buf_text(&text), text.len, key, &m, err)) {
+		err_wrap(err, "store %s", store_name(s));
+		return NULL;
+	}
+	if (is_of_folder(m, f, err))
+		return m;
+	err_wrap(err, "store %s, %s", store_name(s), key);
+	manifest_free(m);
+	return NULL;
 }
 
 /* While reading, the list is in the order of ids.  Where `id` is, or would have to be put in. */
@@ -251,7 +259,6 @@ static void add_leftover(struct backup_list *l, struct store *s, const struct fo
 
 static void read_folder(struct reading *r, struct store *s, const struct folder *f)
 {
-	struct manifest *m = NULL;
 	struct err err = ERR_INIT;
 
 	if (r->only && (!f->id || strcmp(f->id, r->only) != 0))
@@ -263,7 +270,8 @@ static void read_folder(struct reading *r, struct store *s, const struct folder 
 		add_leftover(&r->list, s, f);
 		return;
 	}
-	if (!read_manifest(s, f, &m, &err)) {
+	struct manifest *m = read_manifest(s, f, &err);
+	if (!m) {
 		strv_add(&r->list.damaged, f->name);
 		strv_add(&r->list.warnings, err.msg);
 		return;

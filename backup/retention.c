@@ -84,14 +84,14 @@ static void name_rules(const struct retention_rules *rules, struct buf *out)
 static int64_t floor_div(int64_t a, int64_t b) { return a / b - (a % b < 0); }
 
 /* A number for each period, the same for all moments in it. */
-static int64_t period_of(enum retention_unit unit, int64_t created_s, int64_t nth)
+static int64_t period_of(enum retention_unit unit, int64_t created_s)
 {
 	time_t t = created_s;
 	struct tm tm = { .tm_mday = 1 };
 
 	gmtime_r(&t, &tm);
 	switch (unit) {
-	case RETAIN_LAST: return nth;
+	case RETAIN_LAST: return 0; /* none: each is counted */
 	case RETAIN_HOURLY: return floor_div(created_s, HOUR_S);
 	case RETAIN_DAILY: return floor_div(created_s, DAY_S);
 	case RETAIN_WEEKLY:
@@ -110,7 +110,6 @@ struct slots {
 	struct {
 		int64_t taken, period;
 	} unit[N_RETENTION_UNITS];
-	int64_t n_verified;
 };
 
 struct group {
@@ -130,8 +129,9 @@ static void add(struct buf *reason, const char *text)
 static void apply_rules(struct group *g, const struct retention_backup *b, struct buf *reason)
 {
 	for (enum retention_unit u = RETAIN_LAST; u < N_RETENTION_UNITS; u++) {
-		int64_t period = period_of(u, b->created_s, g->slots.n_verified);
-		bool is_new = g->slots.unit[u].taken == 0 || period != g->slots.unit[u].period;
+		int64_t period = period_of(u, b->created_s);
+		bool is_new =
+			u == RETAIN_LAST || g->slots.unit[u].taken == 0 || period != g->slots.unit[u].period;
 
 		if (!is_new || g->slots.unit[u].taken >= g->rules->count[u])
 			continue;
@@ -145,7 +145,6 @@ static void apply_rules(struct group *g, const struct retention_backup *b, struc
 	}
 	if (g->rules->age_s > 0 && g->now_s - b->created_s < g->rules->age_s)
 		add(reason, "younger than age");
-	g->slots.n_verified += b->verified;
 }
 
 static bool is_protected(const struct retention_rules *rules, const char *head)

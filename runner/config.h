@@ -50,14 +50,14 @@ struct config {
 	/* [backup] */
 	const char *engine;
 	struct strv stores;        /* names, in order */
-	int stores_required, level, threads;
+	int stores_required, level, threads, notify_attempts; /* the last of [notify] */
 	struct strv recipients;
 	const char *identity;
 	enum verify_mode verify;
+	bool prune_after_backup;   /* prune = after-backup */
 	const char *keep;
 	struct strv keep_revisions;
 	int64_t max_bytes;         /* 0: none */
-	bool prune_after_backup;   /* prune = after-backup */
 	const char *pg_bindir;     /* where pg_dump is, NULL: found */
 	int64_t server_free_bytes; /* configured capacity of a server whose disk is not ours; -1: unknown */
 	struct store_config *store_configs; /* those named in stores, in that order */
@@ -72,7 +72,6 @@ struct config {
 	/* [notify] */
 	const char *notify_success, *notify_failure; /* URLs, NULL: none */
 	int64_t notify_timeout_ms;
-	int notify_attempts;
 	/* [policy] */
 	const char *preset;
 	/* [hook ...] */

@@ -165,26 +165,39 @@ bool pins_let_go(const struct pins *p, const struct stores *stores, const struct
 
 /* ------------------------------------------------------------------ by the command */
 
-static bool find_upgraded(const struct config *config, char **id, struct err *err)
+static char *newest_upgraded(const struct config *config, struct err *err)
 {
 	cleanup_strv struct strv runs = STRV_INIT;
 
 	if (!journal_runs(config->state_dir, &runs, err))
-		return false;
-	for (size_t i = 0; i < runs.n && !*id; i++) {
+		return NULL;
+	for (size_t i = 0; i < runs.n; i++) {
 		cleanup_json json_t *lines = NULL;
 		if (!journal_read(config->state_dir, runs.v[i], &lines, err))
-			return false;
+			return NULL;
 		if (has_outcome(lines, "upgraded") && !is_accepted(lines))
-			*id = mem_strdup(runs.v[i]);
+			return mem_strdup(runs.v[i]);
 	}
-	return *id || err_set(err, ERR_REFUSED, "there is no upgraded run to accept");
+	err_set(err, ERR_REFUSED, "there is no upgraded run to accept");
+	return NULL;
+}
+
+/* The run that is meant; NULL and *err when there is none. */
+static char *choose_run(const struct config *config, const char *run, struct err *err)
+{
+	char *id = NULL;
+
+	if (!run)
+		return newest_upgraded(config, err);
+	return runs_find(config->state_dir, run, &id, err) ? id : NULL;
 }
 
 /* The run's own pin, nobody else's. */
 static bool is_pinned_by(const struct manifest *m, const char *run)
 {
-	return manifest_is_pinned(m) && strcmp(manifest_pin_reason(m), run) == 0;
+	const char *reason = manifest_pin_reason(m);
+
+	return reason && strcmp(reason, run) == 0;
 }
 
 static bool unpin(const struct stores *stores, const struct backup_list *list, const char *backup,
@@ -252,12 +265,11 @@ static bool accept(const struct pins *p, const char *id, const json_t *lines, st
 
 bool runs_accept(const struct config *config, const char *run, json_t **out, struct err *err)
 {
-	cleanup_free char *id = NULL;
+	cleanup_free char *id = choose_run(config, run, err);
 	cleanup_json json_t *lines = NULL;
 	cleanup_pins struct pins p = { .hold = NULL };
 
-	if (!(run ? runs_find(config->state_dir, run, &id, err) : find_upgraded(config, &id, err)) ||
-	    !journal_read(config->state_dir, id, &lines, err) || !pins_read(config, &p, err))
+	if (!id || !journal_read(config->state_dir, id, &lines, err) || !pins_read(config, &p, err))
 		return false;
 	const char *outcome = journal_outcome(lines);
 	if (!has_outcome(lines, "upgraded"))

@@ -272,6 +272,24 @@ static void what_is_named_otherwise_is_not_ours(void **state)
 		assert_false(l.leftovers[i].is_ours);
 }
 
+/* A folder that was moved by hand: its name is a backup's, and its manifest says another place. */
+static void a_manifest_in_another_place_is_not_listed(void **state)
+{
+	cleanup_backup_list struct backup_list l = { .n = 0 };
+	cleanup_manifest struct manifest *m = put_one(0);
+	cleanup_free char *text = manifest_text(m);
+	cleanup_free char *key = mem_fmt("other-7%s/" MANIFEST_OBJECT, strchr(manifest_folder(m), '/'));
+	struct err err = ERR_INIT;
+
+	(void)state;
+	assert_true(store_put(stores.v[0], key, text, strlen(text), &err));
+	read_list(&l);
+	assert_int_equal(l.n, 1);
+	assert_int_equal(l.damaged.n, 1);
+	assert_int_equal(l.warnings.n, 1);
+	assert_int_equal(l.v[0].stores.n, 1);
+}
+
 /* ------------------------------------------------------------------ fetching */
 
 static void fetched(const char *folder)
@@ -368,9 +386,13 @@ static int group_teardown(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(one_listing_and_no_manifest_twice),      T(a_deletion_leaves_the_others),
-		T(a_deletion_that_breaks_off_is_finished), T(what_has_no_manifest_is_not_condemned),
-		T(what_is_named_otherwise_is_not_ours),    T(fetch_writes_all_or_nothing),
+		T(one_listing_and_no_manifest_twice),
+		T(a_deletion_leaves_the_others),
+		T(a_deletion_that_breaks_off_is_finished),
+		T(what_has_no_manifest_is_not_condemned),
+		T(what_is_named_otherwise_is_not_ours),
+		T(a_manifest_in_another_place_is_not_listed),
+		T(fetch_writes_all_or_nothing),
 		T(fetch_goes_on_to_the_next_store),
 	};
 	return cmocka_run_group_tests(tests, group_setup, group_teardown);

@@ -244,6 +244,18 @@ static void groups_are_judged_alone(void **state)
 	clear();
 }
 
+static void a_foreign_one_takes_no_place(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 4; i++)
+		add(now_s - i * 60, true);
+	backups[0].foreign = backups[2].foreign = "it does not say of which installation it is";
+	backups[0].verified = false; /* nor does it hold the others up */
+	judged("last:1", NULL, "kkkd");
+	reason_has(2, "it does not say");
+	clear();
+}
+
 /* 4,000 backups, an hour apart, over half a year: as many stay as the rules have places, whatever the order of rules. */
 static void many(void **state)
 {
@@ -302,6 +314,7 @@ int main(void)
 		T(the_newest_verified_one_always_stays),
 		T(revisions_keep_their_newest),
 		T(groups_are_judged_alone),
+		T(a_foreign_one_takes_no_place),
 		T(many),
 		T(broken_rules_are_refused),
 	};
