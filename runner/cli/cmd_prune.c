@@ -124,7 +124,7 @@ const struct command command_backup_prune = {
 	.text = "Judges the backups of this database and installation by _keep_ and _keep\\_revisions_. Only "
 		"verified backups\n"
 		"count; nothing goes while the newest one is not verified, and never a pinned one or the "
-	        "newest "
+		"newest "
 		"verified one.\n"
 		"*--dry-run* gives the reason for each. It asks on a terminal; elsewhere it needs *--yes*. A "
 		"deletion that broke\n"

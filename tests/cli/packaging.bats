@@ -37,7 +37,7 @@ is_command() {
 }
 
 @test "the CronJob is YAML, runs ripcord, and its configuration is one" {
-  python3 - "$packaging/kubernetes-cronjob.yaml" <<'PY' >command
+  python3 - "$packaging/kubernetes-cronjob.yaml" <<'PY' >words
 import sys, yaml
 config, job = yaml.safe_load_all(open(sys.argv[1]))
 assert job["kind"] == "CronJob" and job["apiVersion"] == "batch/v1"
@@ -51,5 +51,5 @@ print(*[a for a in pod["containers"][0]["args"] if a != "-c" and not a.startswit
 PY
   export AWS_ACCESS_KEY_ID=a AWS_SECRET_ACCESS_KEY=b RIPCORD_NOTIFY_URL=http://127.0.0.1:1/x
   # shellcheck disable=SC2046
-  is_command $(cat command) -x ripcord.state_dir=state -x notify.attempts=1
+  is_command $(cat words) -x ripcord.state_dir=state -x notify.attempts=1
 }
