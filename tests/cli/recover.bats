@@ -201,6 +201,21 @@ asleep() { [ "$(sql "SELECT count(*) FROM pg_stat_activity WHERE query ~ 'pg_sle
   assert_same fingerprint "$before" "$(fingerprint)"
 }
 
+@test "killed inside a transaction of transaction=off, with revisions to come: taken back, not resumed" {
+  UPGRADE_OPTIONS=transaction=off make_revision r1 "" \
+    "UPDATE keep SET body = body || '.'; UPDATE keep SET body = 'gone' || pg_sleep(20)" "" "SELECT 1"
+  make_revision r2 r1 "CREATE TABLE t2 (n int)" "" "DROP TABLE t2"
+  before=$(fingerprint) digest=$(table_digest keep)
+  start upgrade head --yes --json
+  wait_until 20 sleeping
+  kill_started
+  run_ripcord recover --yes --json
+  assert_exit 0
+  assert_json '.outcome == "restored" and .quarantine'
+  assert_same rows "$digest" "$(table_digest keep)"
+  assert_same fingerprint "$before" "$(fingerprint)"
+}
+
 @test "killed when only the after-upgrade hook remained: forward if it passes, back if not" {
   make_revision r1 "" "CREATE TABLE t1 (n int)" "" "DROP TABLE t1"
   hold_at after-upgrade
