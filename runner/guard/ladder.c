@@ -31,35 +31,6 @@ struct rung {
 
 static bool is_command(const struct run *run) { return run->request->verb == GUARD_COMMAND; }
 
-/* ------------------------------------------------------------------ sequences */
-
-/* setval() survives a rollback (proof.md section 2): a sequence that stands behind where it stood is put back. */
-static bool put_sequences_back(struct run *run, struct err *err)
-{
-	cleanup_counters struct counters now = { .n_relations = 0 };
-
-	if (!counters_read(run->db, &now, err))
-		return false;
-	for (size_t b = 0, n = 0; b < run->before.counters.n_sequences && n < now.n_sequences;) {
-		const struct sequence_value *was = &run->before.counters.sequences[b],
-					    *is = &now.sequences[n];
-		if (was->oid != is->oid) {
-			was->oid < is->oid ? b++ : n++;
-			continue;
-		}
-		b++, n++;
-		if (!was->value || !is->value || !own_share_has_sequence(&run->own, was->oid) ||
-		    !sequence_is_behind(was, is))
-			continue;
-		if (!db_runf(run->db, err, "SELECT pg_catalog.setval(%L::pg_catalog.regclass, %lld, %L)",
-		             was->name, strtoll(was->value, NULL, 10),
-		             strstr(was->value, ",t") ? "true" : "false"))
-			return err_wrap(err, "cannot put sequence %s back", was->name);
-		log_info("sequence %s was set back by the run and stands at %s again", was->name, was->value);
-	}
-	return true;
-}
-
 /* ------------------------------------------------------------------ others' writes */
 
 static void say_foreign(const struct run *run, struct err *why)
@@ -159,24 +130,6 @@ static bool rows_untouched(const struct run *run, struct err *why)
 	return true;
 }
 
-static bool sequences_are_back(struct run *run, struct err *why)
-{
-	cleanup_counters struct counters now = { .n_relations = 0 };
-
-	if (!counters_read(run->db, &now, why))
-		return false;
-	for (size_t b = 0, n = 0; b < run->before.counters.n_sequences; b++) {
-		const struct sequence_value *was = &run->before.counters.sequences[b];
-		while (n < now.n_sequences && now.sequences[n].oid < was->oid)
-			n++;
-		if (n == now.n_sequences || now.sequences[n].oid != was->oid || !now.sequences[n].value ||
-		    !was->value || strcmp(now.sequences[n].value, was->value) != 0)
-			return err_set(why, ERR_REFUSED, "sequence %s does not stand where it stood",
-			               was->name);
-	}
-	return true;
-}
-
 static bool roles_are_back(struct run *run, struct err *why)
 {
 	cleanup_schema struct schema *now = NULL;
@@ -207,7 +160,7 @@ static bool prove_downgrade(struct run *run, struct err *why)
 	/* Whom a fence does not keep out may have written while the downgrade ran. */
 	run->foreign_counted = false;
 	return may_go_back(run, why) && before_is_now(run, why) && rows_untouched(run, why) &&
-	       storage_is_back(run, why) && sequences_are_back(run, why) && roles_are_back(run, why);
+	       storage_is_back(run, why) && run_sequences_are_back(run, why) && roles_are_back(run, why);
 }
 
 /* ------------------------------------------------------------------ rollback */
@@ -217,7 +170,7 @@ static enum climb climb_nothing_left(struct run *run, struct err *why)
 {
 	if (!may_go_back(run, why))
 		return CLIMB_NEXT;
-	return put_sequences_back(run, why) && prove_downgrade(run, why) ? CLIMB_BACK : CLIMB_NEXT;
+	return run_put_sequences_back(run, why) && prove_downgrade(run, why) ? CLIMB_BACK : CLIMB_NEXT;
 }
 
 /* Nothing is committed: PostgreSQL itself has taken everything back but the sequences. */
@@ -230,7 +183,7 @@ static enum climb climb_rollback(struct run *run, struct err *why)
 		return CLIMB_STUCK;
 	if (run->done > 0 || run->left_partial)
 		return CLIMB_NEXT;
-	if (!put_sequences_back(run, why))
+	if (!run_put_sequences_back(run, why))
 		return CLIMB_STUCK;
 	return !run->before.schema || before_is_now(run, why) ? CLIMB_BACK : CLIMB_STUCK;
 }

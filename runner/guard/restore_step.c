@@ -6,14 +6,12 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/sql.h"
 #include "base/text.h"
 #include "runner/progress.h"
 #include "runner/proof/candidate.h"
 #include "runner/proof/roles.h"
 #include "runner/proof/swap.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,39 +30,6 @@ static bool recreate_roles(struct run *run, struct err *err)
 		         "role %s was dropped by the run and created again without login: ALTER ROLE %s "
 		         "LOGIN PASSWORD ...",
 		         run->recreated_roles.v[i], run->recreated_roles.v[i]);
-	}
-	return true;
-}
-
-/*
- * A sequence that this run used may have been used by others meanwhile, which nobody can tell apart: no number that
- * the live database has handed out may be handed out again, so the candidate's goes on where that stood.
- */
-static bool advance_sequences(struct run *run, struct db *candidate, struct err *err)
-{
-	for (size_t i = 0; i < run->own.n_sequences; i++) {
-		cleanup_free char *oid = mem_fmt("%" PRId64, run->own.sequences[i]), *name = NULL,
-				  *value = NULL;
-
-		for (size_t k = 0; k < run->before.counters.n_sequences; k++)
-			if (run->before.counters.sequences[k].oid == run->own.sequences[i])
-				name = mem_strdup(run->before.counters.sequences[k].name);
-		if (!name)
-			continue; /* younger than the backup */
-		if (!db_value(run->db,
-		              "SELECT pg_catalog.pg_sequence_last_value(c.oid)::text FROM (SELECT (SELECT oid"
-		              " FROM pg_catalog.pg_class WHERE oid = $1::oid AND relkind = 'S') AS oid) c",
-		              DB_ARGS(oid), &value, err))
-			return false;
-		if (value &&
-		    !db_runf(
-			    candidate, err,
-			    "SELECT pg_catalog.setval(s.seqrelid::pg_catalog.regclass, %s) FROM "
-			    "pg_catalog.pg_sequence s"
-			    " WHERE s.seqrelid = %L::pg_catalog.regclass AND sign(s.seqincrement) *"
-			    " (%s - coalesce(pg_catalog.pg_sequence_last_value(s.seqrelid), s.seqstart)) > 0",
-			    value, name, value))
-			return err_wrap(err, "cannot advance sequence %s", name);
 	}
 	return true;
 }
@@ -102,7 +67,7 @@ static bool finish_candidate(struct run *run, struct err *err)
 	cleanup_db struct db *candidate = NULL;
 
 	return run_open(run, target, "candidate", &candidate, err) &&
-	       advance_sequences(run, candidate, err) && tell_candidate(run, candidate, err) &&
+	       run_advance_sequences(run, candidate, err) && tell_candidate(run, candidate, err) &&
 	       mirror_into(run, candidate, err) &&
 	       database_oid(run->admin, run->candidate, &run->candidate_oid, err) &&
 	       /* Last: whoever recovers takes it up by this word alone. */

@@ -221,6 +221,12 @@ bool run_scratch_give_up(struct run *run, struct err *err);
 /* Restores the schema, or all of it, into a scratch database that is dropped again, and proves what is there. */
 MUST_CHECK bool run_restore_scratch(struct run *run, bool schema_only, struct err *err);
 
+/* sequences.c */
+MUST_CHECK bool run_put_sequences_back(struct run *run, struct err *err);
+MUST_CHECK bool run_sequences_are_back(struct run *run, struct err *why);
+/* The candidate's hand out no number that the live ones have handed out. */
+MUST_CHECK bool run_advance_sequences(struct run *run, struct db *candidate, struct err *err);
+
 /* restore_step.c */
 /* For candidate.h: everything restored; borrows the names and what the run has. */
 struct candidate_request run_candidate_request(const struct run *run, const char *name, const char *comment,

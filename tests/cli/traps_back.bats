@@ -25,6 +25,23 @@ last_value() { sql "SELECT last_value || ',' || is_called FROM $1"; }
   assert_same sequence "10,true" "$(last_value free_seq)"
 }
 
+# guards: number_in_use(): the numbers that others took meanwhile are not handed out again
+@test "setval that a rolled-back revision lowered goes behind what others took" {
+  others before-revision "INSERT INTO kept (body) VALUES ('theirs')"
+  roll_back_of "SELECT setval('kept_id_seq', 1)"
+  fail_the_upgrade
+  assert_exit 4
+  assert_same "next number" 5 "$(sql "SELECT nextval('kept_id_seq')")"
+}
+
+# guards: advance(): a sequence that was set, and not yet called, hands out that number next
+@test "a sequence that the run set further on stays there in the restored database" {
+  destroy_then_fail "DELETE FROM kept; SELECT setval('free_seq', 50, false)"
+  fail_the_upgrade
+  assert_restored
+  assert_same sequence "50,false" "$(last_value free_seq)"
+}
+
 # guards: sequence_is_behind(): the same number, not yet called, is handed out once more
 @test "setval to the same number, not called, is put back" {
   roll_back_of "SELECT setval('free_seq', 10, false)"
