@@ -68,6 +68,17 @@ assert_untouched() {
   assert_exit 0
 }
 
+@test "a failed upgrade is restored out of servers alone" {
+  make_revision r1 "" "DELETE FROM t WHERE id < 100"
+  three_stores
+  configure "[hook smoke]" "phase = after-upgrade" "command = false"
+  before=$(table_digest t)
+  run_ripcord upgrade head --yes --json -x "backup.stores=sftp http" -x guard.on_failure=restore
+  assert_exit 5
+  assert_json '.outcome == "restored"'
+  assert_same rows "$before" "$(table_digest t)"
+}
+
 @test "7: a stranger's host key" {
   make_revision r1 "" "CREATE TABLE t1 (n int)"
   three_stores
