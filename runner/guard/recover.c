@@ -120,6 +120,16 @@ static bool close_half_closed(struct recovery *r, bool *closed, struct err *err)
 	                                       err));
 }
 
+/* It stood ready for a decision that has been made. */
+static void drop_candidate(struct run *run)
+{
+	if (run->report->outcome == OUTCOME_STUCK || run->report->outcome == OUTCOME_RESTORED)
+		return;
+	free(run->candidate);
+	run->candidate = NULL;
+	recover_drop_leftovers(run);
+}
+
 /* ------------------------------------------------------------------ the whole */
 
 static bool recover(struct recovery *r, const char *wanted, struct guard_request *request, struct err *err)
@@ -149,6 +159,7 @@ static bool recover(struct recovery *r, const char *wanted, struct guard_request
 	if (!take_over(r, err))
 		return false;
 	recover_go(r);
+	drop_candidate(run);
 	finish(run);
 	return true;
 }

@@ -170,9 +170,12 @@ asleep() { [ "$(sql "SELECT count(*) FROM pg_stat_activity WHERE query ~ 'pg_sle
   assert_stderr_has "public.keep: 1 rows written"
   assert_same rows 4 "$(sql "SELECT count(*) FROM keep")"
   assert_same head r1 "$(sql "SELECT version_num FROM alembic_version")"
+  run=$(jq -r .run <<<"$output")
+  databases_of_run "$run" | grep -q candidate || fail "no candidate stands ready"
   run_ripcord recover --forward --yes --json
   assert_exit 0
   assert_json '.outcome == "upgraded" and .to == ["r1"]'
+  assert_same "what is left" "" "$(databases_of_run "$run")"
 }
 
 @test "killed between the statements of transaction=off: the rest is done, and what was done stays" {
