@@ -318,6 +318,8 @@ static bool step_record(struct run *run, struct err *err)
 	schema_digest(now, SCHEMA_STRICT, hex);
 	strv_clear(&run->report->to);
 	strv_add_all(&run->report->to, ledger_heads(run->ledger));
+	if (run->request->verb == GUARD_DOWNGRADE)
+		run_compare_with_left(run, hex);
 	return run_journal(run, "after", "done", json_pack("{s:s}", "fingerprint", hex), err);
 }
 

@@ -4,9 +4,11 @@
 #include "runner/guard/run.h"
 
 #include "base/cleanup.h"
+#include "base/log.h"
 #include "base/mem.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 bool before_read(struct run *run, struct err *err)
 {
@@ -130,4 +132,66 @@ bool before_from_backup(struct run *run, struct err *err)
 	       json_parse(roles, roles_len, "roles.json", &roles_facts, err) &&
 	       schema_from_json(schema_facts, &b->schema, err) &&
 	       schema_from_json(roles_facts, &b->roles, err);
+}
+
+/* ------------------------------------------------------------------ what a run left */
+
+static bool same_heads(const json_t *list, const struct strv *heads)
+{
+	cleanup_strv struct strv told = STRV_INIT;
+	const json_t *head;
+	size_t i;
+
+	json_array_foreach(list, i, head) strv_add(&told, json_string_value(head));
+	return strv_same(&told, heads);
+}
+
+/* The fingerprint that this run left at these heads of the same database; NULL when it ended elsewhere. */
+static const char *left_by(const struct run *run, const json_t *lines)
+{
+	const json_t *begin = journal_find(lines, "run", "begin");
+	const char *outcome = journal_outcome(lines),
+		   *database = json_string_value(json_object_get(begin, "database")),
+		   *system = json_string_value(json_object_get(begin, "system_identifier"));
+
+	if (!outcome || !database || !system || strcmp(database, run->database) != 0 ||
+	    strcmp(system, run->before.system_identifier) != 0 ||
+	    (strcmp(outcome, outcome_name(OUTCOME_UPGRADED)) != 0 &&
+	     strcmp(outcome, outcome_name(OUTCOME_DOWNGRADED)) != 0) ||
+	    !same_heads(json_object_get(begin, "to"), ledger_heads(run->ledger)))
+		return NULL;
+	return json_string_value(json_object_get(journal_find(lines, "after", "done"), "fingerprint"));
+}
+
+/* A difference is said and no failure: what somebody changed by hand at that revision is no fault of the downgrade. */
+static void say_difference(struct run *run, const char *id, const char *left, const char *now)
+{
+	log_warn("the schema is not the one that run %s left at this revision", id);
+	strv_fmt(&run->report->next,
+	         "the schema is not the one that run %s left at this revision: its fingerprint was %s, now "
+	         "it is %s",
+	         uuid_short(id), left, now);
+}
+
+void run_compare_with_left(struct run *run, const char *fingerprint)
+{
+	cleanup_strv struct strv runs = STRV_INIT;
+	struct err unread = ERR_INIT;
+
+	if (!journal_runs(run->config->state_dir, &runs, &unread))
+		log_warn("%s", unread.msg);
+	for (size_t i = 0; i < runs.n; i++) {
+		cleanup_json json_t *lines = NULL;
+		struct err damaged = ERR_INIT;
+
+		if (!journal_read(run->config->state_dir, runs.v[i], &lines, &damaged)) {
+			log_warn("%s", damaged.msg);
+			continue;
+		}
+		const char *left = left_by(run, lines);
+		if (left && strcmp(left, fingerprint) != 0)
+			say_difference(run, runs.v[i], left, fingerprint);
+		if (left)
+			return;
+	}
 }

@@ -158,6 +158,9 @@ MUST_CHECK bool before_schema_is_now(struct run *run, struct err *err);
 /* The same of the database's own facts alone. */
 MUST_CHECK bool before_facts_are_now(struct run *run, struct err *err);
 
+/* Says it when the fingerprint is another than the last run that ended at these heads left. */
+void run_compare_with_left(struct run *run, const char *fingerprint);
+
 /* What a backup says of the database and the schema it was taken from, for comparing a restore with. */
 MUST_CHECK bool before_from_backup(struct run *run, struct err *err);
 

@@ -148,3 +148,20 @@ setup() {
   assert_exit 3
   assert_json 'any(.problems[]; .kind == "history")'
 }
+
+@test "a downgrade says when it does not lead back to what a run had left there" {
+  make_revision r1 "" "CREATE TABLE t1 (a int, b int)" "" "DROP TABLE t1"
+  make_revision r2 r1 "ALTER TABLE t1 DROP COLUMN a" "" "ALTER TABLE t1 ADD COLUMN a int"
+  make_revision r3 r2 "CREATE TABLE t3 (n int)" "" "DROP TABLE t3"
+  run_ripcord upgrade r1 --yes
+  run_ripcord upgrade r2 --yes
+  run_ripcord upgrade r3 --yes
+  assert_exit 0
+  run_ripcord downgrade r2 --yes --json
+  assert_exit 0
+  assert_json '.next == []'
+  run_ripcord downgrade r1 --yes --json
+  assert_exit 0
+  assert_stderr_has "not the one that run"
+  assert_json 'any(.next[]; test("fingerprint was"))'
+}
