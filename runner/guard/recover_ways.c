@@ -73,15 +73,6 @@ void recover_drop_leftovers(struct run *run)
 		drop_leftover(run, "candidate");
 }
 
-/* A stuck run had restored its backup beside the live database; what is proven without it needs it no more. */
-static void drop_unused_candidate(struct run *run)
-{
-	enum outcome outcome = run->report->outcome;
-
-	if (run->candidate && run->admin && outcome != OUTCOME_STUCK && outcome != OUTCOME_RESTORED)
-		drop_leftover(run, "candidate");
-}
-
 /* Its backup is one like any other now: nothing has to lead back to it.  What is half of one goes. */
 static void free_backup(struct recovery *r)
 {
@@ -273,7 +264,6 @@ void recover_go(struct recovery *r)
 		    (w->stands != ANYWHERE && w->stands != stands))
 			continue;
 		w->go(r);
-		drop_unused_candidate(r->run);
 		return;
 	}
 }
