@@ -94,7 +94,7 @@ static bool journal_unit(struct run *run, const struct step *step, const char *e
 	const char *name = direction_name(step->direction);
 
 	return step_is_transactional(step) ? journal_note(run->journal, name, event, data, err)
-	                                     : run_journal(run, name, event, data, err);
+	                                   : run_journal(run, name, event, data, err);
 }
 
 /* The way asked for; the way back is not cut off for the locks that it holds. */
@@ -183,8 +183,8 @@ static bool prepare_questions(struct run *run, struct err *err)
 	/* After a clean count behind a fence nobody else can have written. */
 	const struct unit_seal seal = { .run = run->id,
 		                        .before = &run->before.counters,
-		                        .fenced = run->foreign_counted &&
-		                                  foreign_writes_none(&run->foreign) };
+		                        .fenced =
+		                                run->foreign_counted && foreign_writes_none(&run->foreign) };
 	cleanup_free char *token = mirror_token_sql(run), *own = NULL;
 
 	if (!unit_seal_question(run->db, &seal, &own, err))

@@ -74,6 +74,19 @@ static bool is_quiet(const struct look *l, int64_t oid)
 
 /* ------------------------------------------------------------------ ids */
 
+/* *running: the list behind the second colon, in the text. */
+static bool parse_snapshot(const char *text, int64_t *xmin, int64_t *xmax, const char **running)
+{
+	const char *first = text ? strchr(text, ':') : NULL, *second = first ? strchr(first + 1, ':') : NULL;
+
+	if (!second)
+		return false;
+	cleanup_free char *low = mem_strndup(text, (size_t)(first - text));
+	cleanup_free char *high = mem_strndup(first + 1, (size_t)(second - first - 1));
+	*running = second + 1;
+	return text_to_int64(low, xmin) && text_to_int64(high, xmax);
+}
+
 /*
  * xmin has 32 bits of a transaction's id.  age() sorts out all but the newest rows cheaply; of those the whole id is
  * worked out, as the newest one below `bound` that ends so, and compared with the snapshot's
@@ -81,12 +94,11 @@ static bool is_quiet(const struct look *l, int64_t oid)
  */
 static bool find_newer(struct look *l, struct err *err)
 {
-	long long xmin, xmax;
-	int end = 0;
-	int64_t next;
+	const char *running;
+	int64_t xmin, xmax, next;
 	cleanup_buf struct buf sql = BUF_INIT(BUF_TEXT_MAX);
 
-	if (!l->e->snapshot || sscanf(l->e->snapshot, "%lld:%lld:%n", &xmin, &xmax, &end) != 2 || !end) {
+	if (!parse_snapshot(l->e->snapshot, &xmin, &xmax, &running)) {
 		foreign_writes_doubt(l->out, "the backup's snapshot is not known");
 		return true;
 	}
@@ -100,9 +112,9 @@ static bool find_newer(struct look *l, struct err *err)
 	}
 	long long bound = next + IDS_AHEAD;
 	cleanup_free char *id = sql_fmt("(%lld - ((%lld - t.xmin::text::int8) & 4294967295))", bound, bound);
-	cleanup_free char *running = mem_fmt("{%s}", l->e->snapshot + end);
+	cleanup_free char *ids = mem_fmt("{%s}", running);
 	buf_sql(&sql, "pg_catalog.age(t.xmin) BETWEEN 0 AND %lld AND (%s >= %lld OR %s = ANY (%L::int8[]))",
-	        bound - xmin, id, xmax, id, running);
+	        bound - xmin, id, (long long)xmax, id, ids);
 	if (l->e->units->n)
 		buf_sql(&sql,
 		        " AND NOT t.xmin = ANY (ARRAY(SELECT u.xmin FROM ripcord.unit u WHERE u.run = %L))",
@@ -148,7 +160,7 @@ static void check_hidden(struct look *l, const struct relation_counts *was)
 static const char tables_sql[] =
 	"SELECT c.oid::int8, pg_catalog.format('%I.%I', n.nspname, c.relname), c.relpersistence,"
 	" EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = "
-        "'pg_catalog.pg_class'::pg_catalog.regclass"
+	"'pg_catalog.pg_class'::pg_catalog.regclass"
 	"  AND d.objid = c.oid AND d.deptype = 'e')"
 	" FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
 	" WHERE c.relkind IN ('r', 'm') AND c.relpersistence <> 't' AND c.oid >= 16384"
@@ -258,7 +270,7 @@ static void look_for_gone(struct look *l, const struct rows *tables)
 static const char catalogs_sql[] =
 	"SELECT c.oid::int8, c.relname FROM pg_catalog.pg_class c"
 	" WHERE c.relnamespace = 'pg_catalog'::pg_catalog.regnamespace AND c.relkind = 'r' AND NOT "
-        "c.relisshared"
+	"c.relisshared"
 	" AND c.relname NOT IN ('pg_statistic', 'pg_statistic_ext_data', 'pg_largeobject')"
 	/* What only a superuser may read are passwords of user mappings: no rows of the database. */
 	" AND pg_catalog.has_table_privilege(c.oid, 'SELECT')";

@@ -33,7 +33,7 @@ static const char hidden_sql[] =
 	" pg_catalog.pg_stat_get_tuples_deleted(h.oid) AS deleted FROM"
 	" (SELECT l.relation FROM pg_catalog.pg_locks l WHERE l.pid = pg_catalog.pg_backend_pid()"
 	"  AND l.locktype = 'relation' AND l.mode = 'AccessExclusiveLock' AND l.relation BETWEEN 16384 AND "
-        "%lld"
+	"%lld"
 	" UNION SELECT s.oid::oid FROM share s WHERE s.kind IN ('r', 'm') AND s.oid BETWEEN 16384 AND %lld"
 	"  AND s.updated + s.deleted > 0) h(oid)";
 
@@ -69,7 +69,7 @@ static const char units_sql[] =
 
 static const char parts_sql[] =
 	"SELECT u.nr, (e->>0)::int8 AS oid, e->>1 AS kind, (e->>2)::int8 AS inserted, (e->>3)::int8 AS "
-        "updated,"
+	"updated,"
 	" (e->>4)::int8 AS deleted FROM units u, pg_catalog.json_array_elements(u.share) e";
 
 static bool read_share(struct db *db, const char *run, struct units *out, struct err *err)

@@ -30,7 +30,7 @@ static bool ok_or_print(bool ok, const struct err *err)
 
 struct scene {
 	struct conninfo *ci;
-	struct db *run;             /* the run's session */
+	struct db *run; /* the run's session */
 	struct counters before;
 	struct own_share own;
 	char *snapshot;
@@ -66,11 +66,11 @@ static void ours(const struct scene *s, const char *sql)
 	must(db_run(s->run, sql, &err));
 }
 
-static const char schema[] =
-	"CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t SELECT i, 'old' FROM generate_series(1, 100) i;"
-	"CREATE TABLE \"odd \"\"é\" (id int); INSERT INTO \"odd \"\"é\" VALUES (1), (2);"
-	"CREATE SEQUENCE s; SELECT setval('s', 50); SELECT lo_create(0);"
-	"CREATE SCHEMA ripcord";
+static const char schema[] = "CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t SELECT i, 'old' "
+			     "FROM generate_series(1, 100) i;"
+			     "CREATE TABLE \"odd \"\"é\" (id int); INSERT INTO \"odd \"\"é\" VALUES (1), (2);"
+			     "CREATE SEQUENCE s; SELECT setval('s', 50); SELECT lo_create(0);"
+			     "CREATE SCHEMA ripcord";
 
 static void baseline(struct scene *s)
 {
@@ -79,7 +79,8 @@ static void baseline(struct scene *s)
 	must(counters_read(s->run, &s->before, &err));
 	ours(s, "BEGIN ISOLATION LEVEL REPEATABLE READ");
 	must(db_value(s->run, "SELECT pg_current_snapshot()::text", DB_NO_ARGS, &s->snapshot, &err));
-	must(db_int(s->run, "SELECT count(*) FROM pg_largeobject_metadata", DB_NO_ARGS, &s->large_objects, &err));
+	must(db_int(s->run, "SELECT count(*) FROM pg_largeobject_metadata", DB_NO_ARGS, &s->large_objects,
+	            &err));
 	must(rows_read(s->run, &s->rows, &err));
 	ours(s, "COMMIT");
 }
