@@ -50,7 +50,7 @@ options() { grep -o -- '^ *\(-[a-z], \)\?--[a-z-]\+' | grep -o -- '--[a-z-]\+' |
       _ "$docs/ripcord.bash" "$@"
   }
   assert_same commands "upgrade" "$(complete_words ripcord up)"
-  assert_same verbs "pin" "$(complete_words ripcord backup p)"
+  assert_same verbs "pin prune" "$(complete_words ripcord backup p)"
   assert_same options "--plan" "$(complete_words ripcord upgrade --p)"
   assert_same global "--env-file" "$(complete_words ripcord backup list --e)"
 }
