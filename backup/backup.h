@@ -169,6 +169,14 @@ MUST_CHECK bool backup_list_read_one(const struct stores *stores, const char *id
  * that was read before does not see the change.  In doubt a backup is pinned, and not verified. */
 /* how: read, restore or drill; a weaker one does not replace a stronger one. */
 MUST_CHECK bool backup_mark_verified(const struct stores *stores, const struct manifest *m, const char *how, struct err *err);
+/* As drilled, with the milliseconds that it took to bring it back. */
+MUST_CHECK bool backup_mark_drilled(const struct stores *stores, const struct manifest *m, int64_t ms, struct err *err);
+struct backup_drill {
+	int64_t ms;
+	char at[32]; /* when: ISO 8601, UTC */
+};
+/* What the mark says of the backup's drill; false where no store's does (verify = drill measures nothing). */
+bool backup_drill_read(const struct stores *stores, const struct manifest *m, struct backup_drill *out);
 /* For a copy that turned out to be damaged or gone. */
 MUST_CHECK bool backup_unmark_verified(struct store *store, const struct manifest *m, struct err *err);
 MUST_CHECK bool backup_set_pin(const struct stores *stores, const struct manifest *m, bool pinned, const char *reason,

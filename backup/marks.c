@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define MARK_MAX ((size_t)64 * 1024)
+#define MS       "ms" /* of a drill's mark */
 
 const struct mark_type mark_types[N_MARKS] = {
 	[MARK_PIN] = { "pinned.json", "reason", NULL },
@@ -29,7 +30,7 @@ bool mark_of_verification(const char *how, enum mark_kind *out, struct err *err)
 	return err_set(err, ERR_USAGE, "a backup cannot be verified by '%s'", how);
 }
 
-char *mark_text(const char *id, enum mark_kind kind, const char *value)
+static char *text_of(const char *id, enum mark_kind kind, const char *value, const int64_t *ms)
 {
 	char iso[CLOCK_ISO], digest[SHA256_HEX];
 	cleanup_json json_t *j = json_object();
@@ -38,9 +39,16 @@ char *mark_text(const char *id, enum mark_kind kind, const char *value)
 	json_put(j, "backup", json_str(id));
 	json_put(j, "at", json_str(clock_iso(clock_wall_us(), iso)));
 	json_put(j, mark_types[kind].key, json_str(value));
+	if (ms)
+		json_put(j, MS, json_integer(*ms));
 	sealed_digest(j, digest);
 	json_put(j, "digest", json_str(digest));
 	return json_canonical(j);
+}
+
+char *mark_text(const char *id, enum mark_kind kind, const char *value)
+{
+	return text_of(id, kind, value, NULL);
 }
 
 /* The layout is covered by comparing the text with the only one that there is for these values. */
@@ -58,7 +66,7 @@ static bool is_as_written(const struct buf *text, const json_t *j, struct err *e
 	       err_set(err, ERR_CORRUPT, "its own digest does not fit: it was changed");
 }
 
-static bool parse(const struct buf *text, const char *id, enum mark_kind kind, char **value, struct err *err)
+static bool parse(const struct buf *text, const char *id, enum mark_kind kind, json_t **out, struct err *err)
 {
 	cleanup_json json_t *j = NULL;
 	const char *about, *word;
@@ -70,18 +78,29 @@ static bool parse(const struct buf *text, const char *id, enum mark_kind kind, c
 		return err_set(err, ERR_CORRUPT, "it is about another backup, %s", about);
 	if (mark_types[kind].how && strcmp(word, mark_types[kind].how) != 0)
 		return err_set(err, ERR_CORRUPT, "it says '%s'", word);
-	*value = mem_strdup(word);
+	*out = json_incref(j);
 	return true;
 }
 
-bool mark_read(struct store *s, const char *folder, const char *id, enum mark_kind kind, char **value,
-               struct err *err)
+static bool read_json(struct store *s, const char *folder, const char *id, enum mark_kind kind, json_t **out,
+                      struct err *err)
 {
 	cleanup_free char *key = mem_fmt("%s/%s", folder, mark_types[kind].object);
 	cleanup_buf struct buf text = BUF_INIT(MARK_MAX);
 
 	return store_get(s, key, &text, err) &&
-	       (parse(&text, id, kind, value, err) || err_wrap(err, "store %s, %s", store_name(s), key));
+	       (parse(&text, id, kind, out, err) || err_wrap(err, "store %s, %s", store_name(s), key));
+}
+
+bool mark_read(struct store *s, const char *folder, const char *id, enum mark_kind kind, char **value,
+               struct err *err)
+{
+	cleanup_json json_t *j = NULL;
+
+	if (!read_json(s, folder, id, kind, &j, err))
+		return false;
+	*value = mem_strdup(json_string_value(json_object_get(j, mark_types[kind].key)));
+	return true;
 }
 
 bool mark_put(struct store *s, const struct manifest *m, enum mark_kind kind, const char *value,
@@ -122,6 +141,40 @@ bool backup_mark_verified(const struct stores *stores, const struct manifest *m,
 	enum mark_kind kind;
 
 	return mark_of_verification(how, &kind, err) && mark_all(stores, m, kind, how, err);
+}
+
+/* ------------------------------------------------------------------ the time a drill took */
+
+bool backup_mark_drilled(const struct stores *stores, const struct manifest *m, int64_t ms, struct err *err)
+{
+	cleanup_free char *key = manifest_key(m, mark_types[MARK_DRILL].object);
+	cleanup_free char *text = text_of(manifest_id(m), MARK_DRILL, mark_types[MARK_DRILL].how, &ms);
+	bool ok = true;
+
+	for (size_t i = 0; i < stores->n; i++)
+		if (strv_has(manifest_stores(m), store_name(stores->v[i])))
+			ok = store_put(stores->v[i], key, text, strlen(text), err) && ok;
+	return ok;
+}
+
+bool backup_drill_read(const struct stores *stores, const struct manifest *m, struct backup_drill *out)
+{
+	for (size_t i = 0; i < stores->n; i++) {
+		cleanup_json json_t *j = NULL;
+		struct err none = ERR_INIT;
+
+		if (!strv_has(manifest_stores(m), store_name(stores->v[i])) ||
+		    !read_json(stores->v[i], manifest_folder(m), manifest_id(m), MARK_DRILL, &j, &none))
+			continue;
+		const char *at = json_string_value(json_object_get(j, "at"));
+		const json_t *ms = json_object_get(j, MS);
+		if (!at || !json_is_integer(ms))
+			continue;
+		out->ms = json_integer_value(ms);
+		snprintf(out->at, sizeof(out->at), "%s", at);
+		return true;
+	}
+	return false;
 }
 
 bool backup_unmark_verified(struct store *store, const struct manifest *m, struct err *err)

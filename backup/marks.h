@@ -7,7 +7,8 @@
  *     deleting.json          a deletion has begun and may be finished by whoever comes next; "reason" says why
  *
  * That a mark is there, and how a backup was verified, stands in its name: a listing tells it without a read.
- * The content ({"format", "backup", "at", key: value, "digest"}) says which backup is meant.
+ * The content ({"format", "backup", "at", key: value, "digest"}) says which backup is meant.  A drill's may hold "ms",
+ * the milliseconds from an empty server to a database that is proven.
  */
 #ifndef BACKUP_MARKS_H
 #define BACKUP_MARKS_H
@@ -26,7 +27,7 @@ extern const struct mark_type mark_types[N_MARKS];
 /* ERR_USAGE for a word that is none of stored, read, restore, drill. */
 MUST_CHECK bool mark_of_verification(const char *how, enum mark_kind *out, struct err *err);
 
-/* The whole text of a mark about the backup of that id; the caller's. */
+/* The whole text of a mark about the backup of that id, but for a drill's "ms"; the caller's. */
 char *mark_text(const char *id, enum mark_kind kind, const char *value);
 
 /* The mark's value, out of FOLDER; ERR_CORRUPT unless every byte is as mark_text() wrote it, about this very backup. */

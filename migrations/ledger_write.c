@@ -137,3 +137,14 @@ bool ledger_note(struct ledger *l, struct db *db, const struct actor *actor, con
 		return err_wrap(err, "cannot write to ripcord.history");
 	return ledger_read(l, db, err);
 }
+
+const struct history_row *ledger_pin(const struct ledger *l)
+{
+	for (size_t i = 0; i < l->n; i++) {
+		if (strcmp(l->history[i].outcome, LEDGER_UNPINNED) == 0)
+			return NULL;
+		if (strcmp(l->history[i].outcome, LEDGER_PINNED) == 0)
+			return &l->history[i];
+	}
+	return NULL;
+}

@@ -148,7 +148,7 @@ struct ledger; /* where the tables are and what they said when last read */
 /* Never NULL: "" stands for what a row has not. */
 struct history_row {
 	int64_t number;                       /* 1, 2, 3 ... without gaps */
-	const char *run, *revision, *outcome; /* outcome: done | stamped | repaired | restored */
+	const char *run, *revision, *outcome; /* done | stamped | repaired | restored | pinned | unpinned */
 	enum direction direction;
 	const char *section_sha256;           /* of the section that ran */
 	const char *revision_sha256;          /* of all three sections, "" where the row holds no source */
@@ -203,9 +203,18 @@ MUST_CHECK bool ledger_repair(struct ledger *l, struct db *db, const struct revi
 /* `stamp`: sets the heads without running anything; purge empties the version table first. */
 MUST_CHECK bool ledger_stamp(struct ledger *l, struct db *db, const struct graph *g, const struct strv *heads, bool purge,
                              const struct actor *actor, struct err *err);
-/* Tells a restored database of the failed run: a row `restored` with `reason`. */
+/* A row of that outcome that runs nothing: `restored` tells a restored database of the failed run. */
 MUST_CHECK bool ledger_note(struct ledger *l, struct db *db, const struct actor *actor, const char *revision,
                             const char *outcome, const char *reason, struct err *err);
+
+/*
+ * A database that was restored by hand stays at its revision until somebody says otherwise: a row `pinned` of the
+ * history, until one `unpinned` follows.  It comes and goes with the database, through dumps and restores.
+ */
+#define LEDGER_PINNED   "pinned"
+#define LEDGER_UNPINNED "unpinned"
+/* The row that pins it, NULL when none does. */
+const struct history_row *ledger_pin(const struct ledger *l);
 
 /* ------------------------------------------------------------------ execution */
 

@@ -520,3 +520,15 @@ bool config_database(const struct config *c, struct conninfo **out, struct err *
 	         "set DATABASE_URL in the environment or in .env, for example postgresql://user@host/app");
 	return err_at(err, box->url_error.file, box->url_error.line);
 }
+
+bool config_drill(const struct config *c, struct conninfo **out, struct err *err)
+{
+	cleanup_conninfo struct conninfo *live = NULL;
+
+	if (c->drill_url)
+		return conninfo_parse(c->drill_url, out, err) || err_wrap(err, "the drill's URL");
+	if (!config_database(c, &live, err))
+		return false;
+	*out = conninfo_with(live, "dbname", c->maintenance_db);
+	return true;
+}

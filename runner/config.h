@@ -62,6 +62,8 @@ struct config {
 	int64_t server_free_bytes; /* configured capacity of a server whose disk is not ours; -1: unknown */
 	struct store_config *store_configs; /* those named in stores, in that order */
 	size_t n_store_configs;
+	/* [drill] */
+	const char *drill_url;     /* NULL: where the database is */
 	/* [guard] */
 	bool on_failure_downgrade, on_failure_restore;
 	enum writes_mode writes;
@@ -97,6 +99,8 @@ void config_free(struct config *c);
 
 /* DATABASE_URL parsed; ERR_USAGE "no database: set DATABASE_URL ..." when there is none. */
 MUST_CHECK bool config_database(const struct config *c, struct conninfo **out, struct err *err);
+/* Where a drill connects to make its scratch database: [drill] url, else the maintenance database of the live one. */
+MUST_CHECK bool config_drill(const struct config *c, struct conninfo **out, struct err *err);
 
 /*
  * The table of keys, for the manual page, completion and docs/configuration.md.  Sections `store local`

@@ -407,6 +407,12 @@ const struct key_row config_rows[] = {
 	{ { "store local", "type", "file", "file", "a folder on this machine" }, 0, take_nothing, KEY_BUILT },
 	{ { "store local", "path", "backups", "path", "where the backups are" }, 0, take_nothing, KEY_BUILT },
 
+	{ { "drill", "url", "${RIPCORD_DRILL_URL:-}", "URL",
+	    "where ripcord backup drill makes its scratch database; empty: beside the live one" },
+	  C(drill_url),
+	  take_text,
+	  KEY_BUILT },
+
 	{ { "guard", "on_failure", "downgrade, restore", "list",
 	    "rungs after rollback: downgrade, restore; empty: rollback alone" },
 	  0,

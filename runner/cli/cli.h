@@ -121,7 +121,7 @@ extern const struct command command_current, command_history, command_heads, com
 extern const struct command command_show, command_check;
 extern const struct command command_backup_create, command_backup_list, command_backup_show;
 extern const struct command command_backup_verify, command_backup_pin, command_backup_unpin;
-extern const struct command command_backup_prune, command_backup_fetch;
+extern const struct command command_backup_prune, command_backup_fetch, command_backup_drill;
 extern const struct command command_restore;
 extern const struct command command_quarantine_list, command_quarantine_drop;
 extern const struct command command_fingerprint;

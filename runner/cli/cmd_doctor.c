@@ -8,6 +8,7 @@
 #include "migrations/schema/schema.h"
 #include "policies/policies.h"
 #include "runner/facts.h"
+#include "runner/guard/drill_run.h"
 #include "runner/guard/journal.h"
 #include "runner/guard/restore_run.h"
 
@@ -324,6 +325,20 @@ static void look_at_stores(struct diagnosis *d, const struct stores *stores)
 	}
 }
 
+/* How long it takes to come back is known only where it was tried. */
+static void look_at_drill(struct diagnosis *d, const struct stores *stores)
+{
+	struct last_drill last;
+	char took[TEXT_SHORT], size[TEXT_SHORT];
+
+	if (drill_last(stores, conninfo_dbname(d->app->database), &last))
+		add(d, "drill", VERDICT_PASS, NULL, "backup %s (%s) came back in %s, measured at %s",
+		    last.backup, text_size(last.bytes, size), text_duration(last.ms, took), last.at);
+	else
+		add(d, "drill", VERDICT_WARN, "ripcord backup drill ID measures it",
+		    "how long a recovery takes was never measured");
+}
+
 static bool examine(struct diagnosis *d, struct err *err)
 {
 	const struct config *c = d->app->config;
@@ -344,6 +359,7 @@ static bool examine(struct diagnosis *d, struct err *err)
 	look_at_quarantine(d);
 	look_at_schema(d, db, &f);
 	look_at_stores(d, &stores);
+	look_at_drill(d, &stores);
 	ask_gates(d, &f);
 	return true;
 }

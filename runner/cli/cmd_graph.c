@@ -37,17 +37,21 @@ static bool is_at_head(const struct graph *g, const struct strv *current)
 	return true;
 }
 
-static json_t *current_json(const struct strv *heads, bool at_head)
+static json_t *current_json(const struct ledger *ledger, bool at_head)
 {
 	json_t *o = json_object();
+	const struct strv *heads = ledger_heads(ledger);
 
 	json_put(o, "heads", app_json_strings(heads));
 	json_put(o, "at_head", json_boolean(at_head));
+	json_put(o, "pinned", json_boolean(ledger_pin(ledger) != NULL));
 	return o;
 }
 
-static void print_current(const struct app *app, const struct graph *g, const struct strv *heads)
+static void print_current(const struct app *app, const struct graph *g, const struct ledger *ledger)
 {
+	const struct strv *heads = ledger_heads(ledger);
+	const struct history_row *pin = ledger_pin(ledger);
 	struct revision_marks marks = { .graph = g };
 
 	revision_marks_fill(&marks);
@@ -57,8 +61,10 @@ static void print_current(const struct app *app, const struct graph *g, const st
 			revision_line(app->out, rev, &marks, LINE_TREE);
 		else
 			fprintf(app->out, "%s (no file has it)", heads->v[i]);
-		fputc('\n', app->out);
+		fputs(pin ? " (pinned)\n" : "\n", app->out);
 	}
+	if (pin && heads->n == 0)
+		fputs("base (pinned)\n", app->out);
 	revision_marks_clear(&marks);
 }
 
@@ -74,9 +80,9 @@ static bool run_current(struct app *app, struct err *err)
 		return false;
 	at_head = is_at_head(g, ledger_heads(ledger));
 	if (app->globals->json)
-		app_print_json(app, current_json(ledger_heads(ledger), at_head));
+		app_print_json(app, current_json(ledger, at_head));
 	else
-		print_current(app, g, ledger_heads(ledger));
+		print_current(app, g, ledger);
 	app->status = o->check_heads && !at_head ? 3 : 0;
 	return true;
 }
@@ -87,7 +93,8 @@ const struct command command_current = {
 	.usage = "[--check-heads]",
 	.text = "Prints one line a head of the database, as Alembic does: the revision, and (head) where no "
 		"file goes\n"
-		"further. Nothing is printed for a database without revisions.",
+		"further; (pinned) after a restore by hand. Nothing is printed for a database without "
+		"revisions.",
 	.options = current_options,
 	.options_size = sizeof(struct current_options),
 	.needs = NEEDS_CONFIG | NEEDS_DATABASE,

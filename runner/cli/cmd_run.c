@@ -10,7 +10,7 @@
 #include <string.h>
 
 struct run_options {
-	bool plan, sql, yes, no_backup, wait;
+	bool plan, sql, yes, no_backup, wait, unpin;
 	const char *reason, *writes, *down;
 };
 
@@ -32,6 +32,11 @@ struct run_options {
 	{                                                                                                    \
 		"wait", 0, OPT_FLAG, NULL, "waits for another run to end", FIELD(wait)                       \
 	}
+#define UNPIN_OPTION                                                                                         \
+	{                                                                                                    \
+		"unpin", 0, OPT_FLAG, NULL, "also from where a restore has pinned the database",             \
+			FIELD(unpin)                                                                         \
+	}
 #define BACKUP_OPTIONS                                                                                       \
 	{ "no-backup", 0, OPT_FLAG, NULL, "goes without a backup; needs --reason", FIELD(no_backup) },       \
 	{                                                                                                    \
@@ -44,7 +49,8 @@ struct run_options {
 	}
 
 static const struct opt upgrade_options[] = {
-	PLAN_OPTION, SQL_OPTION, YES_OPTION, BACKUP_OPTIONS, WAIT_OPTION, WRITES_OPTION, { .name = NULL },
+	PLAN_OPTION, SQL_OPTION,    YES_OPTION,   BACKUP_OPTIONS,
+	WAIT_OPTION, WRITES_OPTION, UNPIN_OPTION, { .name = NULL },
 };
 static const struct opt downgrade_options[] = {
 	PLAN_OPTION, SQL_OPTION, YES_OPTION, BACKUP_OPTIONS, WAIT_OPTION, WRITES_OPTION, { .name = NULL },
@@ -55,6 +61,7 @@ static const struct opt guard_options[] = {
 	BACKUP_OPTIONS,
 	WAIT_OPTION,
 	WRITES_OPTION,
+	UNPIN_OPTION,
 	{ .name = NULL },
 };
 
@@ -175,6 +182,7 @@ static bool guarded(struct app *app, struct guard_request *request, struct err *
 	request->no_backup_reason = o->no_backup ? o->reason : NULL;
 	request->yes = request->yes || o->yes;
 	request->wait = o->wait;
+	request->unpin = o->unpin;
 	request->plan_only = o->plan;
 	request->plan_out =
 		o->plan && !app->globals->json ? app->out : NULL; /* then the plan is the result */
@@ -228,12 +236,18 @@ static bool run_guard(struct app *app, struct err *err)
 const struct command command_upgrade = {
 	.name = "upgrade",
 	.about = "backs up, upgrades, verifies, and takes it back when it fails",
-	.usage = "TARGET [--plan | --sql] [--yes] [--no-backup --reason TEXT] [--wait] [--writes MODE]",
+	.usage = "TARGET [--plan | --sql] [--yes] [--no-backup --reason TEXT] [--wait] [--writes MODE] "
+		 "[--unpin]",
 	.text = "Brings the database up to the target. A backup of the state it starts from is taken and "
 		"read back\n"
 		"first. When a revision, its verify or a hook fails, the run is undone: by rollback, by "
 		"downgrade, or by\n"
-		"restoring the backup, whichever is proven to lead back; the exit status says which.\n"
+		"restoring the backup, whichever is proven to lead back; the exit status says which. A "
+		"database that "
+		"was restored\n"
+		"by hand is pinned to its revision: it is moved on with *--unpin* alone, and the pin is "
+		"lifted once "
+		"that has worked.\n"
 		"\n" TARGETS,
 	.options = upgrade_options,
 	.options_size = sizeof(struct run_options),
@@ -262,7 +276,8 @@ const struct command command_downgrade = {
 const struct command command_guard = {
 	.name = "guard",
 	.about = "runs another tool's upgrade with a way back",
-	.usage = "[--down CMD] [--yes] [--no-backup --reason TEXT] [--wait] [--writes MODE] -- COMMAND "
+	.usage = "[--down CMD] [--yes] [--no-backup --reason TEXT] [--wait] [--writes MODE] [--unpin] -- "
+		 "COMMAND "
 		 "[ARG...]",
 	.text = "Takes the lock and a backup, runs the command, and asks the hooks. When one of them fails, "
 		"the down\n"

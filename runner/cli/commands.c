@@ -31,6 +31,7 @@ const struct command *const commands[] = {
 	&command_backup_list,
 	&command_backup_show,
 	&command_backup_verify,
+	&command_backup_drill,
 	&command_backup_pin,
 	&command_backup_unpin,
 	&command_backup_prune,

@@ -60,6 +60,31 @@ static bool read_plan(struct run *run, struct err *err)
 	return check_sections(run, err);
 }
 
+/* An application that migrates by itself at its start must not roll a restored database forward again unseen. */
+static bool refuse_pinned(const struct run *run, struct err *err)
+{
+	const struct history_row *pin = ledger_pin(run->ledger);
+
+	if (!pin || run->request->unpin || run->request->verb == GUARD_DOWNGRADE)
+		return true;
+	err_set(err, ERR_REFUSED, "database \"%s\" is pinned to revision %s: %s at %s", run->database,
+	        *pin->revision ? pin->revision : "base", pin->reason, pin->finished_at);
+	return err_hint(err, "say --unpin when it shall be moved on");
+}
+
+/* After all went well: a run that was taken back leaves the pin where it was. */
+static bool lift_pin(struct run *run, struct err *err)
+{
+	const struct actor actor = run_actor(run);
+	const struct strv *heads = ledger_heads(run->ledger);
+
+	if (!run->request->unpin || !ledger_pin(run->ledger))
+		return true;
+	cleanup_free char *head =
+		mem_strdup(heads->n ? heads->v[0] : ""); /* the ledger is read anew meanwhile */
+	return ledger_note(run->ledger, run->db, &actor, head, LEDGER_UNPINNED, "--unpin", err);
+}
+
 static bool nothing_to_do(const struct run *run) { return run->plan && run->plan->n == 0; }
 
 static bool step_plan(struct run *run, struct err *err)
@@ -163,7 +188,7 @@ static bool step_gates(struct run *run, struct err *err)
 
 	if (!preset_load(run->config->preset, &run->preset, err) || !run_open_stores(run, err))
 		return false;
-	if (!gather(run, err) || !find_unfinished(run, &unfinished, err))
+	if (!gather(run, err) || !find_unfinished(run, &unfinished, err) || !refuse_pinned(run, err))
 		return false;
 	facts_of_plan(run);
 	run->facts.unfinished_run = unfinished;
@@ -233,6 +258,8 @@ static bool step_lock(struct run *run, struct err *err)
 		return false;
 	if (nothing_to_do(run))
 		return true; /* the run that was waited for has done it */
+	if (!refuse_pinned(run, err))
+		return false;
 	/* What was shown and agreed to is not what would be done now. */
 	if (!same_heads(&shown, &run->report->from))
 		return err_set(err, ERR_REFUSED,
@@ -320,7 +347,8 @@ static bool step_record(struct run *run, struct err *err)
 	strv_add_all(&run->report->to, ledger_heads(run->ledger));
 	if (run->request->verb == GUARD_DOWNGRADE)
 		run_compare_with_left(run, hex);
-	return run_journal(run, "after", "done", json_pack("{s:s}", "fingerprint", hex), err);
+	return lift_pin(run, err) &&
+	       run_journal(run, "after", "done", json_pack("{s:s}", "fingerprint", hex), err);
 }
 
 /* ------------------------------------------------------------------ the table */
@@ -347,20 +375,24 @@ static const struct guard_step guard_steps[] = {
 
 enum { FIRST_STEP_OF_PLAN_ONLY = 2, N_STEPS = sizeof(guard_steps) / sizeof(guard_steps[0]) };
 
-/* "There is nothing to do" is no answer while a run that led here is unfinished, or goes on. */
+/* "There is nothing to do" (but to lift the pin) is no answer while a run that led here is unfinished, or goes on. */
 static bool stays_done(struct run *run, bool *done, struct err *err)
 {
 	cleanup_free char *unfinished = NULL;
 
 	*done = true;
-	if (run->lock || run->request->plan_only)
+	if (run->request->plan_only)
 		return true;
+	if (run->lock)
+		return lift_pin(run, err);
+	if (run->request->unpin && !run_lock(run, err))
+		return false;
 	if (!find_unfinished(run, &unfinished, err))
 		return false;
 	if (run->lock && (!ledger_read(run->ledger, run->db, err) || !read_plan(run, err)))
 		return false;
 	*done = nothing_to_do(run);
-	return true;
+	return !*done || lift_pin(run, err);
 }
 
 static bool walk(struct run *run, const struct guard_step **failed, struct err *err)

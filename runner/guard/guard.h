@@ -24,6 +24,7 @@ struct guard_request {
 	const enum writes_mode *writes; /* --writes MODE; NULL: the configuration's */
 	bool yes;                       /* do not ask */
 	bool wait;                      /* --wait: for the lock */
+	bool unpin;                     /* --unpin: also from where a restore has pinned it */
 	bool plan_only;                 /* --plan: print the plan and the findings, change nothing */
 	FILE *plan_out;                 /* where the plan is printed; NULL: standard error */
 };

@@ -2,6 +2,7 @@
 
 #include "base/cleanup.h"
 #include "base/text.h"
+#include "runner/guard/drill_run.h"
 
 #include <string.h>
 
@@ -51,6 +52,21 @@ static void show_steps(const struct run *run, FILE *out)
 	}
 }
 
+/* Only a plan that is looked at asks the stores for it: a run that follows does not wait for a listing. */
+static void show_recovery(const struct run *run, FILE *out)
+{
+	struct last_drill last;
+	char took[TEXT_SHORT], size[TEXT_SHORT];
+
+	if (!run->request->plan_only || run->request->no_backup_reason)
+		return;
+	if (drill_last(&run->stores, run->database, &last))
+		fprintf(out, "  recovery     %s when it was last measured (%s, backup %s of %s)\n",
+		        text_duration(last.ms, took), last.at, last.backup, text_size(last.bytes, size));
+	else
+		fprintf(out, "  recovery     never measured: ripcord backup drill ID\n");
+}
+
 void run_show_plan(const struct run *run, FILE *out)
 {
 	cleanup_free char *from = strv_join(&run->report->from, ", "),
@@ -70,6 +86,7 @@ void run_show_plan(const struct run *run, FILE *out)
 		                ? text_size(run->facts.database_bytes.value, size)
 		                : "unknown size");
 	show_way_back(run, out);
+	show_recovery(run, out);
 }
 
 /* Gates that pass are counted, the others are shown. */

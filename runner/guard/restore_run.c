@@ -1,61 +1,16 @@
 #include "runner/guard/restore_run.h"
 
+#include "base/cancel.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
-#include "base/log.h"
 #include "base/mem.h"
-#include "base/text.h"
 #include "runner/guard/run.h"
-#include "runner/proof/roles.h"
 #include "runner/proof/swap.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 static const struct guard_request by_hand = { .verb = GUARD_UPGRADE };
-
-/* ------------------------------------------------------------------ which backup */
-
-static bool has_head(const struct manifest *m, const char *revision)
-{
-	const json_t *head;
-	size_t i;
-
-	json_array_foreach(json_object_get(manifest_json(m), "heads"), i,
-	                   head) if (text_starts(json_string_value(head), revision)) return true;
-	return false;
-}
-
-/* Only a verified backup of this database, and of one cluster: a staging copy's are another's. */
-static bool find_by_revision(struct run *run, const char *revision, struct err *err)
-{
-	cleanup_backup_list struct backup_list list = { .n = 0 };
-	const char *system = NULL;
-	cleanup_free char *id = NULL;
-
-	if (!backup_list_read(&run->stores, &list, err))
-		return false;
-	for (size_t i = 0; i < list.n; i++) {
-		const struct manifest *m = list.v[i].manifest;
-		const char *database = manifest_str(m, "database"),
-			   *cluster = manifest_str(m, "system_identifier");
-		if (!database || strcmp(database, conninfo_dbname(run->live)) != 0 ||
-		    !manifest_is_verified(m) || !has_head(m, revision))
-			continue;
-		if (system && cluster && strcmp(system, cluster) != 0)
-			return err_set(
-				err, ERR_REFUSED,
-				"several clusters have backups at revision %s: choose one with --backup",
-				revision);
-		system = cluster;
-		if (!id)
-			id = mem_strdup(manifest_id(m)); /* newest first */
-	}
-	if (!id)
-		return err_set(err, ERR_BACKUP, "there is no verified backup of \"%s\" at revision %s",
-		               conninfo_dbname(run->live), revision);
-	return run_find_backup(run, id, err);
-}
 
 /* ------------------------------------------------------------------ where to */
 
@@ -69,16 +24,30 @@ static bool connect_maintenance(struct run *run, struct err *err)
 	return database_oid(run->admin, run->database, &run->before.oid, err);
 }
 
-static bool build(struct run *run, const char *name, struct err *err)
+static void drop_again(struct run *run, const char *name, struct err *err)
+{
+	struct err second = ERR_INIT;
+
+	cancel_hold(); /* the signal that ended it must not keep what is left of it there */
+	if (!database_drop(run->admin, name, &second))
+		err_hint(err, "database \"%s\" is left over and could not be dropped: %s", name, second.msg);
+}
+
+/* Restored, proven to be what the manifest says, and then brought up to `target` where that is not NULL. */
+static bool build(struct run *run, const char *name, const char *target, struct restore_result *out,
+                  struct err *err)
 {
 	cleanup_free char *comment = run_candidate_comment(run);
 
-	if (!roles_recreate(run->admin, run->before.roles, &run->recreated_roles, err))
+	if (!run_restore_gates(run, err) || !run_restore_roles(run, err) ||
+	    !run_restore_into(run, name, comment, false, err))
 		return false;
-	for (size_t i = 0; i < run->recreated_roles.n; i++)
-		log_warn("role %s was not there and is created without login", run->recreated_roles.v[i]);
-	return run_restore_into(run, name, comment, false, err) &&
-	       database_oid(run->admin, name, &run->candidate_oid, err);
+	if ((!target || run_restored_upgrade(run, name, target, &out->applied, err)) &&
+	    run_restored_pin(run, name, &out->heads, err) &&
+	    database_oid(run->admin, name, &run->candidate_oid, err))
+		return true;
+	drop_again(run, name, err);
+	return false;
 }
 
 /* A database that is to be used has the owner, grants, settings and comment of the one that was backed up. */
@@ -190,20 +159,20 @@ static bool check_choice(const struct run *run, const struct restore_choice *cho
 static bool restore(struct run *run, const struct restore_choice *choice, struct restore_result *out,
                     struct err *err)
 {
-	cleanup_free char *name = NULL;
+	cleanup_free char *name = NULL, *target = NULL;
 	int64_t began = clock_ms();
 
 	if (!connect_maintenance(run, err) || !check_choice(run, choice, err) ||
 	    (choice->swap && !run_lock(run, err)) ||
 	    !(choice->backup ? run_find_backup(run, choice->backup, err)
-	                     : find_by_revision(run, choice->to_revision, err)) ||
+	                     : run_find_revision(run, choice->to_revision, choice->from, &target, err)) ||
 	    !before_from_backup(run, err))
 		return false;
 	name = choice->as ? mem_strdup(choice->as)
 	                  : database_derived_name(run->database, "candidate", run->id);
 	if (choice->swap && !begin_journal(run, err))
 		return false;
-	if (!build(run, name, err) || (choice->as && !dress(run, name, err)) ||
+	if (!build(run, name, target, out, err) || (choice->as && !dress(run, name, err)) ||
 	    (choice->swap && !swap(run, name, out, err)))
 		return false;
 	snprintf(out->backup_id, sizeof(out->backup_id), "%s", manifest_id(run->manifest));
@@ -231,5 +200,7 @@ void restore_result_clear(struct restore_result *r)
 {
 	free(r->database);
 	free(r->quarantine);
+	strv_clear(&r->heads);
+	strv_clear(&r->applied);
 	*r = (struct restore_result){ .seconds = 0 };
 }

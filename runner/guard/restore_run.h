@@ -10,7 +10,8 @@
 
 struct restore_choice {
 	const char *backup;      /* --backup ID or unique prefix; NULL with to_revision */
-	const char *to_revision; /* --to-revision R: the newest verified backup at R */
+	const char *to_revision; /* --to-revision R: the newest verified backup at R, or below it and then upgraded */
+	const char *from;        /* with it, --from: a system identifier or an installation; NULL: the only one there is */
 	const char *as;          /* --as NAME: must not exist yet; NULL */
 	bool swap;               /* --swap: put it in the place of the live database, which goes to quarantine */
 	bool accept_loss;        /* --swap although the live database has changed since the backup */
@@ -20,10 +21,13 @@ struct restore_result {
 	char backup_id[64];
 	char *database;   /* name of the restored database */
 	char *quarantine; /* with swap: where the former one is; else NULL */
+	struct strv heads;   /* where it stands, and is pinned to */
+	struct strv applied; /* revisions that were run after the restore */
 	double seconds;
 };
 
-/* Restores and proves (fingerprint and row counts against the manifest) before it answers true. */
+/* Restores and proves (fingerprint and row counts against the manifest) before it answers true.  Neither the live
+ * database nor the state folder has to be there. */
 MUST_CHECK bool restore_run(const struct config *config, const struct restore_choice *choice, struct restore_result *out,
                             struct err *err);
 void restore_result_clear(struct restore_result *r);

@@ -246,6 +246,25 @@ MUST_CHECK bool run_swap(struct run *run, bool *moved, struct err *err);
 /* The database of the live name is as before the run, the cluster's roles included. */
 MUST_CHECK bool run_prove_swapped(struct run *run, struct err *err);
 
+/* restore_gate.c: before_from_backup() and run->admin are there */
+/* What this server and this role cannot restore: ERR_REFUSED. */
+MUST_CHECK bool run_restore_gates(struct run *run, struct err *err);
+/* Creates the roles that are missing, and says so. */
+MUST_CHECK bool run_restore_roles(struct run *run, struct err *err);
+
+/* restore_find.c */
+/* The newest verified backup at the revision, or below it on the path in the checked-out files: run->manifest, and with
+ * files run->graph.  *target: for one below, the revision's whole id, the caller's; NULL for one at it.  `from`: a system
+ * identifier or an installation, NULL for whichever there is. */
+MUST_CHECK bool run_find_revision(struct run *run, const char *revision, const char *from, char **target, struct err *err);
+
+/* restore_up.c */
+/* Brings a restored database that is not in use up to `target`; *applied gets the revisions. */
+MUST_CHECK bool run_restored_upgrade(struct run *run, const char *name, const char *target, struct strv *applied,
+                                     struct err *err);
+/* Says in its history that it was restored, and pins it to its revision; *heads gets where that is. */
+MUST_CHECK bool run_restored_pin(struct run *run, const char *name, struct strv *heads, struct err *err);
+
 /* plan_show.c */
 void run_show_plan(const struct run *run, FILE *out);
 void run_show_findings(const struct run *run, FILE *out);

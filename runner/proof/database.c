@@ -229,6 +229,30 @@ static void add_settings(struct buf *sql, const char *name, const json_t *facts)
 	}
 }
 
+char *database_settings_sql(const char *name, const json_t *facts)
+{
+	struct buf sql = BUF_INIT(1 << 26);
+
+	add_settings(&sql, name, facts);
+	return buf_take(&sql);
+}
+
+char *database_no_settings_sql(const char *name, const json_t *facts)
+{
+	struct buf sql = BUF_INIT(1 << 26);
+	const json_t *setting;
+	size_t i;
+
+	buf_sql(&sql, "ALTER DATABASE %I RESET ALL;", name);
+	json_array_foreach(json_object_get(facts, "settings"), i, setting)
+	{
+		const char *role = fact(setting, "role");
+		if (role)
+			buf_sql(&sql, "ALTER ROLE %I IN DATABASE %I RESET ALL;", role, name);
+	}
+	return buf_take(&sql);
+}
+
 char *database_facts_sql(const char *name, const json_t *facts)
 {
 	struct buf sql = BUF_INIT(1 << 26);

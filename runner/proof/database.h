@@ -33,6 +33,9 @@ MUST_CHECK bool database_create_like(struct db *db, const char *name, const json
                                      struct err *err);
 /* SQL that gives `name` the facts (not what CREATE DATABASE has fixed already), for the swap's transaction. */
 char *database_facts_sql(const char *name, const json_t *facts);
+/* SQL for its settings alone; and SQL that takes all of those away again. */
+char *database_settings_sql(const char *name, const json_t *facts);
+char *database_no_settings_sql(const char *name, const json_t *facts);
 MUST_CHECK bool database_drop(struct db *db, const char *name, struct err *err);
 
 /* ------------------------------------------------------------------ sessions and the fence */

@@ -88,6 +88,15 @@ static bool grant_membership(struct db *db, const struct fact *m, const struct s
 	return db_run(db, sql, err) || err_wrap(err, "cannot give back the membership %s", m->name);
 }
 
+void roles_missing(const struct schema *before, const struct schema *now, struct strv *out)
+{
+	for (size_t i = 0; i < schema_count(before); i++) {
+		const struct fact *f = schema_fact(before, i);
+		if (strcmp(f->kind, "role") == 0 && !find(now, "role", f->name))
+			strv_add(out, f->name);
+	}
+}
+
 bool roles_recreate(struct db *db, const struct schema *before, struct strv *created, struct err *err)
 {
 	cleanup_schema struct schema *now = NULL;
@@ -100,7 +109,7 @@ bool roles_recreate(struct db *db, const struct schema *before, struct strv *cre
 			continue;
 		cleanup_free char *sql = create_role_sql(f);
 		if (!db_run(db, sql, err))
-			return err_wrap(err, "cannot create role %s again, which the run dropped", f->name);
+			return err_wrap(err, "cannot create role %s, which is not there any more", f->name);
 		strv_add(created, f->name);
 	}
 	for (size_t i = 0; i < schema_count(before) && created->n > 0; i++) {

@@ -15,6 +15,9 @@
  */
 MUST_CHECK bool roles_recreate(struct db *db, const struct schema *before, struct strv *created, struct err *err);
 
+/* Names of the roles that `before` has and `now` has not, quoted as the facts are. */
+void roles_missing(const struct schema *before, const struct schema *now, struct strv *out);
+
 /* What is different now, as schema_diff() says it; a role in `created` may lack its login. */
 size_t roles_compare(const struct schema *before, const struct schema *now, const struct strv *created, struct buf *out);
 

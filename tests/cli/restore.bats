@@ -65,7 +65,11 @@ take_backup() {
   assert_exit 0
   assert_same rows "$digest" "$(table_digest keep)"
   assert_same fingerprint "$before" "$(fingerprint)"
+  # It stays where the restore has brought it until somebody says otherwise.
   run_ripcord upgrade head --yes
+  assert_exit 3
+  assert_stderr_has "--unpin"
+  run_ripcord upgrade head --yes --unpin
   assert_exit 0
 }
 
@@ -110,9 +114,9 @@ take_backup() {
   assert_same rows "$digest" "$(table_digest keep copy)"
   assert_same head r1 "$(sql "SELECT version_num FROM alembic_version" copy)"
   [ "$older" != "$backup" ] || fail "two backups share an id"
-  run_ripcord restore --to-revision r2 --as copy2 --yes
+  run_ripcord restore --to-revision r3 --as copy2 --yes
   assert_exit 7
-  assert_stderr_has r2
+  assert_stderr_has r3
 }
 
 @test "restore: what to restore must be said, and be there" {

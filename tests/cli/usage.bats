@@ -29,9 +29,9 @@ setup() { new_project; }
   run_ripcord upgrad head
   assert_exit 2
   assert_stderr_has "did you mean upgrade?"
-  run_ripcord backup drill x
+  run_ripcord backup dril x
   assert_exit 2
-  assert_stderr_has "create, list, show, verify, pin, unpin"
+  assert_stderr_has "create, list, show, verify, drill, pin, unpin"
 }
 
 @test "an unknown option gets a suggestion, wrong arguments the usage" {

@@ -1,0 +1,219 @@
+# The machine is gone: a store, a configuration and an empty server are left.
+load lib/cluster
+load lib/net
+load lib/s3
+
+# server_programs: the server's own, with an extension more.  It finds its share folder beside itself.
+server_programs() {
+  local there=$1/usr/lib/postgresql/15 share=$1/usr/share/postgresql
+  mkdir -p "$there" "$share"
+  cp -r /usr/lib/postgresql/15/bin "$there/bin"
+  ln -s /usr/lib/postgresql/15/lib "$there/lib"
+  cp -rs /usr/share/postgresql/15 "$share/15"
+  cp "$BATS_TEST_DIRNAME"/../fixtures/disaster/ripcord_words* "$share/15/extension/"
+  chmod -R a+rX "$1"
+  echo "$there/bin"
+}
+
+setup_file() {
+  export PROGRAMS
+  PROGRAMS=$(mktemp -d /tmp/ripcord-test-programs-XXXXXX)
+  chmod 755 "$PROGRAMS"
+  export CLUSTER_BIN
+  CLUSTER_BIN=$(server_programs "$PROGRAMS")
+}
+teardown_file() { rm -rf "$PROGRAMS"; }
+setup() {
+  new_project
+  cluster_start
+}
+teardown() {
+  [ -z "${NET_DIR:-}" ] || net_end
+  [ -z "${S3_PID:-}" ] || s3_stop
+  cluster_stop
+}
+
+# lose_server: what is there now dies; an empty one takes its place.
+lose_server() {
+  as_server "$(pg_bindir)/pg_ctl" -D "$CLUSTER_DIR/data" -m immediate -w stop >/dev/null
+  cluster_start
+  DATABASE_URL=$(database_url "$DATABASE")
+  rm -rf .ripcord
+}
+
+# Every row of every table, every large object, where every sequence stands, and what hangs on the database.
+contents() {
+  sql "SELECT c.oid::regclass, query_to_xml(format('SELECT t::text COLLATE \"C\" AS r FROM ONLY %s t ORDER BY 1', c.oid::regclass), true, false, '')
+       FROM pg_class c WHERE relkind IN ('r', 'm') AND relnamespace::regnamespace::text NOT IN ('pg_catalog', 'information_schema', 'ripcord', 'pg_toast') AND relname <> 'alembic_version'
+       ORDER BY c.oid::regclass::text COLLATE \"C\"" "$1"
+  sql "SELECT oid, lomowner::regrole, lomacl, obj_description(oid, 'pg_largeobject'), sha256(lo_get(oid)) FROM pg_largeobject_metadata ORDER BY oid" "$1"
+  sql "SELECT seqrelid::regclass, pg_sequence_last_value(seqrelid), seqincrement FROM pg_sequence ORDER BY seqrelid::regclass::text COLLATE \"C\"" "$1"
+  sql "SELECT datname, datdba::regrole, pg_encoding_to_char(encoding), datcollate, datctype, datconnlimit, datacl,
+       shobj_description(oid, 'pg_database'), (SELECT array_agg(setrole::regrole::text || setconfig::text ORDER BY 1) FROM pg_db_role_setting WHERE setdatabase = d.oid)
+       FROM pg_database d WHERE datname = current_database()" "$1"
+}
+
+@test "everything: in three stores in one pass, and back on an empty server from each of the two far ones" {
+  net_start
+  s3_start
+  new_role "O 'wner'"
+  new_role reader "CONNECTION LIMIT 3"
+  new_database "Buch \"x\" y's" "ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C' OWNER \"O 'wner'\""
+  psql_on "$DATABASE" -f "$BATS_TEST_DIRNAME/../fixtures/disaster/everything.sql" >/dev/null
+  local name
+  name=$(sql_quote_ident "$DATABASE")
+  sql "ALTER DATABASE $name SET work_mem = '5MB'; ALTER DATABASE $name SET search_path = app, public; COMMENT ON DATABASE $name IS 'ours'" postgres
+  sql "ALTER ROLE reader IN DATABASE $name SET statement_timeout = '9s'; REVOKE CONNECT ON DATABASE $name FROM PUBLIC; GRANT CONNECT ON DATABASE $name TO reader" postgres
+  export S3_SECRET=S3RVER
+  configure "[backup]" "stores = local bucket sftp" "verify = read"
+  s3_section "far/" >>ripcord.ini
+  configure_net sftp
+  fingerprint=$("$RIPCORD" fingerprint)
+  contents "$DATABASE" >before
+  [ "$(wc -l <before)" -gt 500 ] || fail "too little to compare"
+  run_ripcord backup --json
+  assert_exit 0
+  id=$(jq -r .id <<<"$output")
+
+  for store in bucket sftp; do
+    lose_server
+    rm -rf backups
+    run_ripcord restore --backup "$id" --as "$DATABASE" --yes --json -x "backup.stores=$store"
+    assert_exit 0
+    assert_json '.pinned and .heads == []'
+    assert_same fingerprint "$fingerprint" "$("$RIPCORD" fingerprint)"
+    contents "$DATABASE" >after
+    diff before after || fail "not every row is back from $store"
+    assert_same "role" "f 3" "$(sql "SELECT rolcanlogin, rolconnlimit FROM pg_roles WHERE rolname = 'reader'" postgres | tr '|' ' ')"
+    run_ripcord current --json
+    assert_json '.pinned'
+  done
+}
+
+# A history of four revisions, backed up at the second.
+billing() {
+  new_database
+  sql "ALTER DATABASE app SET search_path = shop, public" postgres
+  make_revision r1 "" "CREATE SCHEMA shop; CREATE TABLE shop.t (n int); INSERT INTO shop.t VALUES (1)" "" "DROP SCHEMA shop CASCADE"
+  make_revision r2 r1 "ALTER TABLE t ADD COLUMN body text" "" "ALTER TABLE t DROP COLUMN body"
+  make_revision r3 r2 "INSERT INTO t VALUES (3, 'of r3')" "SELECT count(*) = 2 FROM t" "DELETE FROM t WHERE n = 3"
+  make_revision r4 r3 "CREATE TABLE u (n int)" "" "DROP TABLE u"
+  run_ripcord upgrade r2 --yes
+  assert_exit 0
+  run_ripcord backup --json
+  assert_exit 0
+  at_r2=$(jq -r .id <<<"$output")
+}
+
+@test "restore --to-revision upgrades what was backed up below it, with the database's own settings" {
+  billing
+  lose_server
+  run_ripcord restore --to-revision r3 --as app --yes --json
+  assert_exit 0
+  assert_json '.backup == $id and .applied == ["r3"] and .heads == ["r3"] and .pinned' --arg id "$at_r2"
+  assert_same rows "1|
+3|of r3" "$(sql "SELECT * FROM t ORDER BY n")"
+  assert_same setting "{\"search_path=shop, public\"}" "$(sql "SELECT setconfig FROM pg_db_role_setting s JOIN pg_database d ON d.oid = setdatabase WHERE datname = 'app'" postgres)"
+  run_ripcord current
+  assert_stdout_has "r3 (pinned)"
+
+  # An application that migrates at its start is stopped; so is another tool under the guard.
+  run_ripcord upgrade head --yes --json
+  assert_exit 3
+  assert_json '.outcome == "refused" and (.failure.hint | contains("--unpin"))'
+  run_ripcord guard --yes -- true
+  assert_exit 3
+  assert_same "heads" r3 "$(sql "SELECT version_num FROM public.alembic_version")"
+  # A run that is taken back leaves the pin; one that works lifts it.
+  make_revision r5 r4 "SELECT 1" "SELECT false" "SELECT 1"
+  run_ripcord upgrade head --unpin --yes
+  assert_exit 4
+  run_ripcord current --json
+  assert_json '.pinned and .heads == ["r3"]'
+  run_ripcord upgrade r4 --unpin --yes
+  assert_exit 0
+  run_ripcord current --json
+  assert_json '(.pinned | not) and .heads == ["r4"]'
+}
+
+@test "the pin is in the backup, and --unpin alone lifts it" {
+  billing
+  run_ripcord restore --to-revision r2 --swap --accept-loss --yes
+  assert_exit 0
+  run_ripcord backup --json
+  assert_exit 0
+  id=$(jq -r .id <<<"$output")
+  sql "DROP DATABASE app" postgres
+  run_ripcord restore --backup "$id" --as app --yes
+  assert_exit 0
+  run_ripcord upgrade r2 --yes
+  assert_exit 0
+  run_ripcord current --json
+  assert_json .pinned
+  run_ripcord upgrade r2 --yes --unpin
+  assert_exit 0
+  run_ripcord current --json
+  assert_json '.pinned | not'
+}
+
+@test "a revision that does not apply leaves nothing of the restored database" {
+  billing
+  make_revision bad r4 "SELECT 1/0"
+  all=$(databases)
+  run_ripcord restore --to-revision bad --as copy --yes
+  [ "$status" != 0 ] || fail "it was restored"
+  assert_stderr_has "revision bad"
+  assert_same databases "$all" "$(databases)"
+}
+
+@test "several clusters' backups of one name are told apart with --from" {
+  billing
+  system=$(sql "SELECT system_identifier FROM pg_control_system()" postgres)
+  rm -rf backups.kept && cp -r backups backups.kept
+  lose_server
+  new_database
+  run_ripcord stamp r2
+  assert_exit 0
+  run_ripcord backup
+  assert_exit 0
+  run_ripcord restore --to-revision r2 --as copy --yes
+  assert_exit 3
+  assert_stderr_has "$system"
+  assert_stderr_has "--from"
+  run_ripcord restore --to-revision r2 --from "$system" --as copy --yes --json
+  assert_exit 0
+  assert_json '.backup == $id' --arg id "$at_r2"
+  assert_same rows "1|" "$(sql "SELECT * FROM shop.t" copy)"
+  run_ripcord restore --to-revision r2 --from 4711 --as copy2 --yes
+  assert_exit 7
+  # Without files only backups at the revision itself are known.
+  run_ripcord restore --to-revision r2 --from "$system" --as copy3 --yes -x ripcord.migrations=nowhere
+  assert_exit 0
+  sql "DROP DATABASE copy" postgres
+  sql "DROP DATABASE copy3" postgres
+}
+
+@test "a role that is no superuser restores what PostgreSQL allows it, and is told what not" {
+  new_role maker CREATEDB
+  new_database plain "OWNER maker"
+  DATABASE_URL=$(database_url plain maker)
+  SQL_ROLE=maker psql_on plain -c "CREATE TABLE t AS SELECT generate_series(1, 9) n" -c "CREATE EXTENSION citext"
+  run_ripcord backup --json
+  assert_exit 0
+  id=$(jq -r .id <<<"$output")
+  sql "DROP DATABASE plain" postgres
+  run_ripcord restore --backup "$id" --as plain --yes
+  assert_exit 0
+  assert_same owner maker "$(sql "SELECT tableowner FROM pg_tables WHERE tablename = 't'" plain)"
+  psql_on plain -c "CREATE FUNCTION w() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END'" -c "ALTER FUNCTION w() OWNER TO maker"
+  psql_on plain -c "CREATE EVENT TRIGGER w ON sql_drop EXECUTE FUNCTION w()"
+  DATABASE_URL=$(database_url plain)
+  run_ripcord backup --json
+  assert_exit 0
+  id=$(jq -r .id <<<"$output")
+  DATABASE_URL=$(database_url plain maker)
+  run_ripcord restore --backup "$id" --as copy --yes
+  assert_exit 3
+  assert_stderr_has "only a superuser can restore"
+  assert_same copy "" "$(sql "SELECT datname FROM pg_database WHERE datname = 'copy'" postgres)"
+}
