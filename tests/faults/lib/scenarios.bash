@@ -9,7 +9,7 @@ scenarios="upgraded       0     region totals indexes drop report
            downgraded     4     notes notes_filled notes_indexes weight note_count_fails
            transactional  5     region totals drop report_fails"
 
-scenario_names() { awk '{ print $1 }' <<<"$scenarios"; }
+scenario_names() { awk '{ print $1 }' <<<"$scenarios" | grep -wE "${FAULT_SCENARIOS:-.*}"; }
 scenario_exit() { awk -v name="$1" '$1 == name { print $2 }' <<<"$scenarios"; }
 scenario_revisions() { awk -v name="$1" '$1 == name { $1 = $2 = ""; print }' <<<"$scenarios"; }
 
