@@ -52,21 +52,17 @@ const struct command command_backup_drill = {
 	.about = "restores a backup for practice, and measures how long that takes",
 	.usage = "ID",
 	.text = "Restores all of a backup into a scratch database and proves it: fingerprint and row counts "
-		"must "
+	        "must "
 		"be those of\n"
 		"the manifest. The scratch database is dropped again, also after a failure. It is made where "
-		"_url_ "
-		"of [drill]\n"
+		"_url_ of [drill]\n"
 		"leads (or _RIPCORD\\_DRILL\\_URL_), else beside the live database, which need not be there. "
-		"The "
-		"copy in the first\n"
+		"The copy in the first\n"
 		"of the stores that has one is read; *-x backup.stores=NAME* chooses another. Roles that the "
-		"server "
-		"lacks are made\n"
+		"server lacks are made\n"
 		"for the drill, and dropped. The time it took is kept beside the backup: *ripcord doctor* "
-		"and "
-		"*ripcord upgrade\n"
-		"--plan* quote it. Exit 7 when the backup does not come back.",
+	        "and\n"
+		"*ripcord upgrade --plan* quote it. Exit 7 when the backup does not come back.",
 	.min_words = 1,
 	.max_words = 1,
 	.needs = NEEDS_CONFIG,
