@@ -52,6 +52,7 @@ struct custom_rows {
 	char tail[COPY_END_LEN]; /* the last bytes of the current table */
 	size_t tail_len;
 	bool is_archive; /* the magic bytes came */
+	bool is_utf8;    /* its item ENCODING, which is the first, says so */
 	const char *doubt;
 };
 
@@ -209,8 +210,17 @@ static size_t ident_len(const char *p, size_t len)
 	return 0;
 }
 
+/* Another encoding's bytes may look like UTF-8 and mean other letters: then only ASCII means the same in both. */
+static bool is_readable(const char *name, size_t len, bool is_utf8)
+{
+	for (size_t i = 0; i < len && !is_utf8; i++)
+		if ((unsigned char)name[i] >= 0x80)
+			return false;
+	return text_utf8_valid(name, len) == len;
+}
+
 /* The name as pg_dump of the server's own major quotes it: COPY schema.table (columns) FROM stdin; */
-static char *copy_target(const char *copy, size_t len)
+static char *copy_target(const char *copy, size_t len, bool is_utf8)
 {
 	if (!copy || len < 5 || memcmp(copy, "COPY ", 5) != 0)
 		return NULL;
@@ -221,7 +231,7 @@ static char *copy_target(const char *copy, size_t len)
 		return NULL;
 	size_t table = ident_len(copy + schema + 1, len - schema - 1);
 	size_t all = schema + 1 + table;
-	if (table == 0 || text_utf8_valid(copy, all) != all)
+	if (table == 0 || !is_readable(copy, all, is_utf8))
 		return NULL;
 	return mem_strndup(copy, all);
 }
@@ -245,7 +255,7 @@ static void skip_dependencies(struct cursor *c)
 
 static void read_item(struct custom_rows *r, struct cursor *c)
 {
-	size_t desc_len, copy_len;
+	size_t desc_len, definition_len, copy_len;
 
 	int64_t id = take_int(c);
 	bool has_data = take_int(c) != 0;
@@ -253,8 +263,8 @@ static void read_item(struct custom_rows *r, struct cursor *c)
 		skip_text(c); /* table OID, OID, tag */
 	const char *desc = take_text(c, &desc_len);
 	(void)take_int(c); /* section */
-	skip_text(c);      /* definition */
-	skip_text(c);      /* drop statement */
+	const char *definition = take_text(c, &definition_len);
+	skip_text(c); /* drop statement */
 	const char *copy = take_text(c, &copy_len);
 	for (int i = 0; i < 3; i++)
 		skip_text(c); /* namespace, tablespace, access method */
@@ -267,8 +277,11 @@ static void read_item(struct custom_rows *r, struct cursor *c)
 	if (c->shortage)
 		return;
 
+	/* SET client_encoding = 'UTF8'; (pg_dump's dumpEncoding()) */
+	if (definition && text_is(desc, desc_len, "ENCODING"))
+		r->is_utf8 = memmem(definition, definition_len, "'UTF8'", 6) != NULL;
 	if (has_data && text_is(desc, desc_len, "TABLE DATA")) {
-		char *name = copy_target(copy, copy_len);
+		char *name = copy_target(copy, copy_len, r->is_utf8);
 		if (!name)
 			c->doubt = "a table's data is not COPY text with a name in UTF-8";
 		else

@@ -52,7 +52,7 @@ const struct command command_backup_drill = {
 	.about = "restores a backup for practice, and measures how long that takes",
 	.usage = "ID",
 	.text = "Restores all of a backup into a scratch database and proves it: fingerprint and row counts "
-	        "must "
+		"must "
 		"be those of\n"
 		"the manifest. The scratch database is dropped again, also after a failure. It is made where "
 		"_url_ of [drill]\n"
@@ -61,7 +61,7 @@ const struct command command_backup_drill = {
 		"of the stores that has one is read; *-x backup.stores=NAME* chooses another. Roles that the "
 		"server lacks are made\n"
 		"for the drill, and dropped. The time it took is kept beside the backup: *ripcord doctor* "
-	        "and\n"
+		"and\n"
 		"*ripcord upgrade --plan* quote it. Exit 7 when the backup does not come back.",
 	.min_words = 1,
 	.max_words = 1,

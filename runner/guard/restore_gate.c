@@ -116,7 +116,7 @@ static bool gate_owners(struct run *run, struct err *err)
 /* Only a superuser may create these, whoever owns them. */
 static bool gate_kinds(struct run *run, struct err *err)
 {
-	static const char *const kinds[] = { "event trigger", "foreign-data wrapper", "language" };
+	static const char *const kinds[] = { "event trigger", "foreign data wrapper", "language" };
 
 	for (size_t i = 0; i < schema_count(run->before.schema); i++) {
 		const struct fact *f = schema_fact(run->before.schema, i);

@@ -59,6 +59,21 @@ static void rows_of_every_table(void **state)
 	}
 }
 
+/* The same bytes mean other letters in another encoding, and nobody would find the table by them. */
+static void names_of_another_encoding_are_doubted(void **state)
+{
+	static const char says[] = "client_encoding = 'UTF8'";
+	cleanup_buf struct buf other = BUF_INIT(1 << 20);
+
+	(void)state;
+	buf_add(&other, archive.data, archive.len);
+	char *at = memmem(other.data, other.len, says, sizeof(says) - 1);
+	assert_non_null(at);
+	memcpy(at + sizeof(says) - 6, "WIN1", 4);
+	cleanup_custom_rows struct custom_rows *r = count(other.data, other.len, 4096);
+	assert_non_null(custom_rows_doubt(r));
+}
+
 static void no_prefix_of(const struct buf *whole)
 {
 	for (size_t len = 0; len < whole->len; len++) {
@@ -162,6 +177,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(rows_of_every_table),
+		cmocka_unit_test(names_of_another_encoding_are_doubted),
 		cmocka_unit_test(no_prefix_passes),
 		cmocka_unit_test(bytes_behind_the_end_are_not_understood),
 		cmocka_unit_test(a_header_that_is_not_known_is_doubted),
