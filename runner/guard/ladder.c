@@ -96,16 +96,15 @@ static bool touched(const struct run *run, const struct own_tables *own, const s
 {
 	enum { PG_LARGEOBJECT = 2613, PG_LARGEOBJECT_METADATA = 2995, FIRST_NORMAL_OID = 16384 };
 
-	for (size_t i = 0; i < run->before.counters.n_relations; i++) {
-		const struct relation_counts *r = &run->before.counters.relations[i];
-		if (r->oid != ours->oid)
-			continue;
-		*was = r;
-		if (r->oid < FIRST_NORMAL_OID)
-			return r->oid == PG_LARGEOBJECT || r->oid == PG_LARGEOBJECT_METADATA;
-		return r->oid != own->table && r->oid != own->toast && !text_starts(r->name, "ripcord.");
-	}
-	return false;
+	const struct counters *before = &run->before.counters;
+	const struct relation_counts *r =
+		relation_counts_find(before->relations, before->n_relations, ours->oid);
+	if (!r)
+		return false;
+	*was = r;
+	if (r->oid < FIRST_NORMAL_OID)
+		return r->oid == PG_LARGEOBJECT || r->oid == PG_LARGEOBJECT_METADATA;
+	return r->oid != own->table && r->oid != own->toast && !text_starts(r->name, "ripcord.");
 }
 
 /* True when no committed step touched rows that were there; otherwise why says which. */

@@ -145,7 +145,7 @@ static bool exec_watched(struct run *run, const struct step *steps, size_t n, st
 static bool exec_one_unit(struct run *run, const struct step *steps, size_t n, struct exec_report *report,
                           struct err *err)
 {
-	cleanup_free char *aborted = own_share_sql(run->db, true);
+	cleanup_free char *aborted = own_share_aborted_sql(run->db);
 	const struct probe probe = { .at_begin = run->token_question,
 		                     .at_end = run->own_question,
 		                     .at_abort = aborted,

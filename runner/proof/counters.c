@@ -144,6 +144,20 @@ static bool read_prepared(struct db *db, struct counters *c, struct err *err)
 	return true;
 }
 
+const struct relation_counts *relation_counts_find(const struct relation_counts *list, size_t n, int64_t oid)
+{
+	size_t low = 0, high = n;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		if (list[middle].oid < oid)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < n && list[low].oid == oid ? &list[low] : NULL;
+}
+
 bool counters_read(struct db *db, struct counters *out, struct err *err)
 {
 	cleanup_counters struct counters c = { .n_relations = 0 };

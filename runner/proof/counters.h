@@ -36,6 +36,9 @@ struct relation_counts {
 	int64_t filenode; /* where its rows are stored; 0 in a share */
 };
 
+/* The one of that OID in a list that is sorted by OID; NULL: none.  Borrowed. */
+const struct relation_counts *relation_counts_find(const struct relation_counts *list, size_t n, int64_t oid);
+
 struct sequence_value {
 	int64_t oid;
 	char *name, *value; /* "last_value,is_called" as text: exact for every type */
@@ -87,14 +90,13 @@ struct own_share {
 /*
  * The questions to ask inside a transaction, before it ends: of what it has written so far.
  * Rows: oid, kind, inserted, updated, deleted; kind 'D' is the sum over the shared catalogs that describe databases.
- * Before COMMIT it looks only at relations that the transaction has
- * locked and at the catalogs (writing takes a lock that is kept to the end, except for the catalogs'); `aborted`
- * at every table, for after a ROLLBACK TO, which gives locks back but keeps the counts.  The lock on a sequence that
- * nextval() and setval() take belongs to the whole transaction, so only those that it used are named.
+ * After a failure, behind a ROLLBACK TO, every table is asked: that gives locks back but keeps the counts.  The lock on a
+ * sequence that nextval() and setval() take belongs to the whole transaction, so only those that it used are named.
  */
-char *own_share_sql(const struct db *db, bool aborted); /* the caller's */
-/* The question before COMMIT for who asks it often: the catalogs, which stay the same as long as the server does, are
- * looked up now and not with each transaction.  *out is the caller's. */
+char *own_share_aborted_sql(const struct db *db); /* the caller's */
+/* Before COMMIT only the relations that the transaction has locked and the catalogs are asked: writing takes a lock that is
+ * kept to the end, except for the catalogs'.  Which catalogs there are is looked up now and not with each transaction.
+ * *out is the caller's. */
 MUST_CHECK bool own_share_question(struct db *db, char **out, struct err *err);
 MUST_CHECK bool own_share_add(struct own_share *own, const struct rows *answer, struct err *err);
 /* A transaction around statements of our own bookkeeping: the question is asked, COMMIT checked; NULL: they went

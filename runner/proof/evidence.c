@@ -32,16 +32,7 @@ struct look {
 
 static const struct relation_counts *relation_of(const struct counters *c, int64_t oid)
 {
-	size_t low = 0, high = c->n_relations;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		if (c->relations[middle].oid < oid)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low < c->n_relations && c->relations[low].oid == oid ? &c->relations[low] : NULL;
+	return relation_counts_find(c->relations, c->n_relations, oid);
 }
 
 static struct tuples own_rows(const struct own_share *own, int64_t oid)

@@ -115,11 +115,7 @@ static void count_vanished(const struct counters *before, const struct counters 
 	cleanup_buf struct buf name = BUF_INIT(1 << 20);
 
 	for (size_t i = 0; i < own->n_relations; i++) {
-		int64_t oid = own->relations[i].oid;
-		size_t k = 0;
-		while (k < now->n_relations && now->relations[k].oid < oid)
-			k++;
-		if (k == now->n_relations || now->relations[k].oid != oid)
+		if (!relation_counts_find(now->relations, now->n_relations, own->relations[i].oid))
 			others = minus(others, own->relations[i].rows);
 	}
 	if (vanished->n == 0 || is_zero(others))

@@ -36,13 +36,12 @@ static const char counts_of_c[] =
 	"  pg_catalog.pg_stat_get_xact_tuples_deleted(c.oid) AS deleted OFFSET 0) x"
 	" WHERE c.kind IN ('r', 't', 'm', 'D') AND x.inserted + x.updated + x.deleted > 0 OR c.kind = 'S'";
 
-char *own_share_sql(const struct db *db, bool aborted)
+char *own_share_aborted_sql(const struct db *db)
 {
-	return mem_fmt(
-		"SELECT c.oid::int8, c.kind, x.inserted, x.updated, x.deleted FROM %s(%s AND %s"
-		" UNION ALL SELECT * FROM (SELECT t.oid, %s AS kind FROM (%s) t(oid)) u WHERE %s) c, %s",
-		flush_at_end(db), tables, aborted ? "true" : "k.oid < 16384", kind_of_t, locked,
-		aborted ? "u.kind = 'S'" : "true", counts_of_c);
+	return mem_fmt("SELECT c.oid::int8, c.kind, x.inserted, x.updated, x.deleted FROM %s(%s"
+	               " UNION ALL SELECT * FROM (SELECT t.oid, %s AS kind FROM (%s) t(oid)) u WHERE u.kind "
+	               "= 'S') c, %s",
+	               flush_at_end(db), tables, kind_of_t, locked, counts_of_c);
 }
 
 bool own_share_question(struct db *db, char **out, struct err *err)
@@ -72,16 +71,7 @@ static int compare_oids(const void *a, const void *b)
 
 const struct relation_counts *own_share_of(const struct own_share *own, int64_t oid)
 {
-	size_t low = 0, high = own->n_relations;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		if (own->relations[middle].oid < oid)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low < own->n_relations && own->relations[low].oid == oid ? &own->relations[low] : NULL;
+	return relation_counts_find(own->relations, own->n_relations, oid);
 }
 
 bool own_share_has_sequence(const struct own_share *own, int64_t oid)
