@@ -35,7 +35,7 @@ enum {
 	CONNECTIONS = 64,
 	MESSAGE_MAX = 4 << 20,
 	OTHERS_EVERY =
-		50, /* messages of pg_dump and pg_restore, copied rows among them: one in so many counts */
+		50, /* copied rows, and messages of pg_dump: one in so many counts */
 	ANSWER_MS = 500, /* how long the server may take to answer before the cut */
 	SSL_REQUEST = 80877103,
 	GSSENC_REQUEST = 80877104
@@ -181,7 +181,8 @@ static void lose_answer(struct connection *c)
 /* False: the connection is no more. */
 static bool on_message(struct proxy *p, struct connection *c, size_t n)
 {
-	bool counts = !c->started || c->is_ripcord || ++p->others % OTHERS_EVERY == 1;
+	bool own = c->is_ripcord && c->in[0] != 'd';
+	bool counts = !c->started || own || ++p->others % OTHERS_EVERY == 1;
 	bool hit = counts && ++p->seen == p->at && p->fault != LIST;
 
 	if (hit || (counts && p->fault == LIST))
