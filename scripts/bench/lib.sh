@@ -24,7 +24,7 @@ enter_work() {
 }
 
 # url DRIVER DATABASE
-url() { printf '%s://postgres@/%s?host=%s' "$1" "$2" "$PGHOST"; }
+url() { printf '%s://postgres@/%s?host=%s&port=%s' "$1" "$2" "$PGHOST" "${PGPORT:-5432}"; }
 
 # seconds COMMAND...: how long it took; its output goes to ./log, its failure ends everything.
 seconds() {

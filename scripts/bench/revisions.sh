@@ -7,6 +7,9 @@
 # backup.  psql gets the sections and the UPDATE of the version table in one script.  Peers that are installed are
 # measured too: alembic, and dbmate (its path may be set as DBMATE).  All take turns, so that a busy machine is
 # unfair to none.  RIPCORD is the program, built with optimisation: default build/release/ripcord.
+#
+# FSYNC=on has the server sync its WAL, as every server does whose data counts.  LINK_MS=1 puts a network between: each
+# way takes a millisecond (needs node).
 set -eu
 root=$(cd "$(dirname "$0")/../.." && pwd)
 n=${1:-1000}
@@ -15,6 +18,15 @@ runs=${2:-5}
 . "$root/scripts/bench/lib.sh"
 need_cluster "$n" "$runs"
 enter_work
+psql -XqAtc "ALTER SYSTEM SET fsync = '${FSYNC:-off}'" -c "SELECT pg_reload_conf()" postgres >log
+if [ -n "${LINK_MS:-}" ]; then
+	node "$root/tests/tools/slow_link.js" "$PGHOST/.s.PGSQL.5432" "$LINK_MS" >port &
+	link=$!
+	trap 'kill "$link"; rm -rf "$work"' EXIT
+	while [ ! -s port ]; do sleep 0.1; done
+	PGHOST=127.0.0.1 PGPORT=$(cat port)
+	export PGPORT
+fi
 
 dbmate=${DBMATE:-$(command -v dbmate || true)}
 alembic=$(command -v alembic || true)
