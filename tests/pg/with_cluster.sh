@@ -6,6 +6,7 @@
 # RIPCORD_TEST_PG is set to the cluster's conninfo (superuser "postgres", database "postgres", Unix
 # socket), RIPCORD_TEST_PG_DIR to its folder.  PG_BIN chooses the server's programs; without it the
 # newest below /usr/lib/postgresql is taken.  As root the server runs as the system user postgres.
+# RIPCORD_TEST_TMP chooses where its folder is made; default /tmp.
 # shellcheck disable=SC2317 # functions that only traps call
 set -eu
 
@@ -24,7 +25,7 @@ if [ ! -x "${PG_BIN:-}/initdb" ]; then
 	exit 1
 fi
 
-dir=$(mktemp -d /tmp/ripcord-pg-XXXXXX)
+dir=$(mktemp -d "${RIPCORD_TEST_TMP:-/tmp}/ripcord-pg-XXXXXX")
 
 # In a folder that the server's user may enter; the command keeps ours.
 as_server() (
