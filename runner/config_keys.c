@@ -313,7 +313,8 @@ const struct key_row config_rows[] = {
 	  take_path,
 	  KEY_BUILT },
 	{ { "ripcord", "installation", "", "name",
-	    "tells production from its copies, in backups: only its own are pruned; empty: host and port of "
+	    "tells production from its copies, in backups: only its own are pruned and restored; empty: host "
+	    "and port of "
 	    "the "
 	    "URL" },
 	  C(installation),

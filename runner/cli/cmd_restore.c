@@ -17,8 +17,8 @@ static const struct opt restore_options[] = {
 	{ "backup", 0, OPT_TEXT, "ID", "which backup, by its id or the beginning of it", FIELD(backup) },
 	{ "to-revision", 0, OPT_TEXT, "REV", "the newest verified backup at that revision",
 	  FIELD(to_revision) },
-	{ "from", 0, OPT_TEXT, "CLUSTER",
-	  "with --to-revision: whose backups, by system identifier or installation", FIELD(from) },
+	{ "from", 0, OPT_TEXT, "CLUSTER", "another installation's backups, by its name or system identifier",
+	  FIELD(from) },
 	{ "as", 0, OPT_TEXT, "NAME", "into a new database of that name", FIELD(as) },
 	{ "swap", 0, OPT_FLAG, NULL, "puts it in the live database's place, which goes to quarantine",
 	  FIELD(swap) },
@@ -36,8 +36,6 @@ static bool check_choice(const struct restore_choice *c, struct err *err)
 		                  : "restore: which backup is not said");
 		return err_hint(err, "--backup ID (see ripcord backup list), or --to-revision REV");
 	}
-	if (c->from && !c->to_revision)
-		return err_set(err, ERR_USAGE, "--from goes with --to-revision");
 	if (c->as && c->swap)
 		return err_set(err, ERR_USAGE, "--as and --swap are two places: give one");
 	if (c->accept_loss && !c->swap)
@@ -102,7 +100,7 @@ static bool run_restore(struct app *app, struct err *err)
 const struct command command_restore = {
 	.name = "restore",
 	.about = "brings a backup back, beside the database or in its place",
-	.usage = "[--backup ID | --to-revision REV [--from CLUSTER]] [--as NAME | --swap [--accept-loss]] "
+	.usage = "[--backup ID | --to-revision REV] [--from CLUSTER] [--as NAME | --swap [--accept-loss]] "
 		 "[--yes]",
 	.text = "Restores a backup into a new database and proves it: schema fingerprint and row counts must "
 		"be those of\n"
@@ -113,10 +111,10 @@ const struct command command_restore = {
 		"*--to-revision* takes the newest verified backup at the revision, or else the newest below "
 		"it on the "
 		"path, which is\n"
-		"then upgraded with the checked-out revisions before anybody sees it. Backups of several "
-		"clusters "
-		"or installations\n"
-		"are told apart with *--from*. Neither the live database nor the state folder has to be "
+		"then upgraded with the checked-out revisions before anybody sees it. Only this "
+		"installation's backups count\n"
+		"(see _installation_ in the configuration); *--from* names another one, or one of several "
+		"clusters. Neither the live database nor the state folder has to be "
 		"there: a "
 		"store, a\n"
 		"configuration and an empty server will do, with *--as* and the name that is gone. Roles "

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "runner/upkeep/installation.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -12,9 +13,11 @@
 struct search {
 	struct run *run;
 	const char *from;
+	char *own;            /* this installation's name; NULL: unknown */
 	char *target;         /* whole id */
 	struct strv below;    /* what is applied at the target, itself included; empty without files */
 	struct strv clusters; /* "SYSTEM IDENTIFIER (INSTALLATION)" of all that would do */
+	struct strv others;   /* the same of those that would, were they not another installation's */
 	const struct backup_entry *at, *under; /* the newest ones */
 };
 
@@ -34,6 +37,21 @@ static bool is_from(const struct manifest *m, const char *from)
 
 	return !from || (system && strcmp(system, from) == 0) ||
 	       (installation && strcmp(installation, from) == 0);
+}
+
+static bool is_own(const struct manifest *m, const char *own)
+{
+	const char *installation = manifest_str(m, "installation");
+
+	return own && installation && strcmp(installation, own) == 0;
+}
+
+static char *cluster_of(const struct manifest *m)
+{
+	const char *installation = manifest_str(m, "installation");
+
+	return mem_fmt("%s (%s)", manifest_str(m, "system_identifier"),
+	               installation ? installation : "unnamed");
 }
 
 /* Of this database, verified, and not taken back by a deletion that has begun. */
@@ -93,21 +111,35 @@ static bool is_below(const struct search *s, const struct strv *heads)
 static void consider(struct search *s, const struct backup_entry *e)
 {
 	cleanup_strv struct strv heads = STRV_INIT;
-	const char *system = manifest_str(e->manifest, "system_identifier"),
-		   *installation = manifest_str(e->manifest, "installation");
+	cleanup_free char *cluster = cluster_of(e->manifest);
+	bool meant = s->from || is_own(e->manifest, s->own);
+	struct strv *clusters = meant ? &s->clusters : &s->others;
 
 	heads_of(e->manifest, &heads);
 	bool at = strv_has(&heads, s->target), under = !at && is_below(s, &heads);
 	if (!at && !under)
 		return;
-	cleanup_free char *cluster =
-		mem_fmt("%s (%s)", system ? system : "unknown", installation ? installation : "unnamed");
-	if (!strv_has(&s->clusters, cluster))
-		strv_add(&s->clusters, cluster);
-	if (at && !s->at)
+	if (!strv_has(clusters, cluster))
+		strv_add(clusters, cluster);
+	if (meant && at && !s->at)
 		s->at = e;
-	if (under && !s->under)
+	if (meant && under && !s->under)
 		s->under = e;
+}
+
+static const char *own_text(const char *own) { return own ? own : "not known by name"; }
+
+static bool refuse_others(const struct search *s, struct err *err)
+{
+	cleanup_free char *names = strv_join(&s->others, ", ");
+
+	err_set(err, ERR_REFUSED,
+	        "only other installations have backups of \"%s\" that lead to revision %s: %s; this one is "
+	        "%s",
+	        s->run->database, s->target, names, own_text(s->own));
+	return err_hint(err,
+	                "--from NAME (or the system identifier) takes one of theirs; or set `installation` "
+	                "in [ripcord], when this is to be that installation");
 }
 
 static bool choose(struct search *s, struct backup_list *list, const char *word, struct err *err)
@@ -125,10 +157,12 @@ static bool choose(struct search *s, struct backup_list *list, const char *word,
 		return err_hint(err,
 		                "choose one with --from, by its system identifier or its name in brackets");
 	}
+	if (!s->at && !s->under && s->others.n > 0)
+		return refuse_others(s, err);
 	if (!s->at && !s->under)
 		return err_set(err, ERR_BACKUP,
-		               "there is no verified backup of \"%s\" at revision %s or below it",
-		               s->run->database, s->target);
+		               "there is no verified backup of \"%s\" at revision %s or below it%s%s",
+		               s->run->database, s->target, s->from ? " from " : "", s->from ? s->from : "");
 	return run_find_backup(s->run, manifest_id((s->at ? s->at : s->under)->manifest), err);
 }
 
@@ -145,7 +179,8 @@ static void load_files(struct run *run)
 bool run_find_revision(struct run *run, const char *revision, const char *from, char **target,
                        struct err *err)
 {
-	struct search s = { .run = run, .from = from };
+	cleanup_free char *own = installation_name(run->config);
+	struct search s = { .run = run, .from = from, .own = own };
 	cleanup_backup_list struct backup_list list = { .n = 0 };
 
 	if (!backup_list_read(&run->stores, &list, err))
@@ -156,8 +191,31 @@ bool run_find_revision(struct run *run, const char *revision, const char *from, 
 	bool ok = choose(&s, &list, revision, err);
 	strv_clear(&s.below);
 	strv_clear(&s.clusters);
+	strv_clear(&s.others);
 	*target = ok && !s.at ? s.target : NULL;
 	if (!*target)
 		free(s.target);
 	return ok;
+}
+
+bool run_refuse_foreign(struct run *run, const char *from, struct err *err)
+{
+	const struct manifest *m = run->manifest;
+	const char *installation = manifest_str(m, "installation");
+	cleanup_free char *own = installation_name(run->config), *cluster = cluster_of(m);
+
+	if (from ? is_from(m, from) : is_own(m, own))
+		return true;
+	if (from)
+		return err_set(err, ERR_REFUSED, "backup %s is not of %s, but of %s", manifest_id(m), from,
+		               cluster);
+	err_set(err, ERR_REFUSED, "backup %s is another installation's, %s; this one is %s", manifest_id(m),
+	        cluster, own_text(own));
+	if (!installation)
+		return err_hint(err, "--from %s takes it", manifest_str(m, "system_identifier"));
+	return err_hint(
+		err,
+		"--from %s takes it; or set `installation = %s` in [ripcord], when this is to be that "
+		"installation",
+		installation, installation);
 }

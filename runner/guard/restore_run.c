@@ -164,7 +164,8 @@ static bool restore(struct run *run, const struct restore_choice *choice, struct
 
 	if (!connect_maintenance(run, err) || !check_choice(run, choice, err) ||
 	    (choice->swap && !run_lock(run, err)) ||
-	    !(choice->backup ? run_find_backup(run, choice->backup, err)
+	    !(choice->backup ? run_find_backup(run, choice->backup, err) &&
+	                               run_refuse_foreign(run, choice->from, err)
 	                     : run_find_revision(run, choice->to_revision, choice->from, &target, err)) ||
 	    !before_from_backup(run, err))
 		return false;

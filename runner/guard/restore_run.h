@@ -11,7 +11,7 @@
 struct restore_choice {
 	const char *backup;      /* --backup ID or unique prefix; NULL with to_revision */
 	const char *to_revision; /* --to-revision R: the newest verified backup at R, or below it and then upgraded */
-	const char *from;        /* with it, --from: a system identifier or an installation; NULL: the only one there is */
+	const char *from;        /* --from: a system identifier or an installation; NULL: this installation */
 	const char *as;          /* --as NAME: must not exist yet; NULL */
 	bool swap;               /* --swap: put it in the place of the live database, which goes to quarantine */
 	bool accept_loss;        /* --swap although the live database has changed since the backup */

@@ -255,8 +255,10 @@ MUST_CHECK bool run_restore_roles(struct run *run, struct err *err);
 /* restore_find.c */
 /* The newest verified backup at the revision, or below it on the path in the checked-out files: run->manifest, and with
  * files run->graph.  *target: for one below, the revision's whole id, the caller's; NULL for one at it.  `from`: a system
- * identifier or an installation, NULL for whichever there is. */
+ * identifier or an installation, NULL for this one. */
 MUST_CHECK bool run_find_revision(struct run *run, const char *revision, const char *from, char **target, struct err *err);
+/* run->manifest is a backup of this installation, or of the one that `from` names: else ERR_REFUSED. */
+MUST_CHECK bool run_refuse_foreign(struct run *run, const char *from, struct err *err);
 
 /* restore_up.c */
 /* Brings a restored database that is not in use up to `target`; *applied gets the revisions. */

@@ -65,7 +65,7 @@ contents() {
   sql "ALTER DATABASE $name SET work_mem = '5MB'; ALTER DATABASE $name SET search_path = app, public; COMMENT ON DATABASE $name IS 'ours'" postgres
   sql "ALTER ROLE reader IN DATABASE $name SET statement_timeout = '9s'; REVOKE CONNECT ON DATABASE $name FROM PUBLIC; GRANT CONNECT ON DATABASE $name TO reader" postgres
   export S3_SECRET=S3RVER
-  configure "[backup]" "stores = local bucket sftp" "verify = read"
+  configure "[ripcord]" "installation = books" "[backup]" "stores = local bucket sftp" "verify = read"
   s3_section "far/" >>ripcord.ini
   configure_net sftp
   fingerprint=$("$RIPCORD" fingerprint)
@@ -90,6 +90,9 @@ contents() {
   done
 }
 
+# Whose the newest backup is.
+installation() { jq -r .installation "$(newest_backup)/manifest.json"; }
+
 # A history of four revisions, backed up at the second.
 billing() {
   new_database
@@ -108,7 +111,10 @@ billing() {
 @test "restore --to-revision upgrades what was backed up below it, with the database's own settings" {
   billing
   lose_server
-  run_ripcord restore --to-revision r3 --as app --yes --json
+  run_ripcord restore --to-revision r3 --as app --yes
+  assert_exit 3
+  assert_stderr_has "this one is $(hostname):$CLUSTER_PORT"
+  run_ripcord restore --to-revision r3 --from "$(installation)" --as app --yes --json
   assert_exit 0
   assert_json '.backup == $id and .applied == ["r3"] and .heads == ["r3"] and .pinned' --arg id "$at_r2"
   assert_same rows "1|
@@ -166,7 +172,47 @@ billing() {
   assert_same databases "$all" "$(databases)"
 }
 
+@test "another installation's backup is not restored without a flag or a key that names it" {
+  configure "[ripcord]" "installation = production"
+  billing
+  all=$(databases)
+  staging=(-x ripcord.installation=staging)
+  for which in --backup="$at_r2" --to-revision=r3; do
+    run_ripcord restore "$which" --as copy --yes "${staging[@]}"
+    assert_exit 3
+    assert_stderr_has "(production)"
+    assert_stderr_has "this one is staging"
+    assert_stderr_has "--from"
+    assert_stderr_has "installation"
+    run_ripcord restore "$which" --swap --accept-loss --yes "${staging[@]}"
+    assert_exit 3
+    run_ripcord restore "$which" --from elsewhere --as copy --yes "${staging[@]}"
+    [ "$status" = 3 ] || [ "$status" = 7 ] || fail "exit $status"
+    assert_stderr_has "elsewhere"
+    assert_same databases "$all" "$(databases)"
+  done
+  # Staging's own are the only ones it looks at.
+  run_ripcord backup --json "${staging[@]}"
+  assert_exit 0
+  own=$(jq -r .id <<<"$output")
+  run_ripcord restore --to-revision r2 --as copy --yes --json "${staging[@]}"
+  assert_exit 0
+  assert_json '.backup == $id' --arg id "$own"
+  sql "DROP DATABASE copy" postgres
+  # The name, the system identifier with what it says, and the key are three ways on.
+  run_ripcord restore --backup "$at_r2" --from production --as copy --yes "${staging[@]}"
+  assert_exit 0
+  sql "DROP DATABASE copy" postgres
+  run_ripcord restore --backup "$at_r2" --from "$(sql "SELECT system_identifier FROM pg_control_system()" postgres)" --as copy --yes "${staging[@]}"
+  assert_exit 0
+  sql "DROP DATABASE copy" postgres
+  run_ripcord restore --backup "$at_r2" --as copy --yes
+  assert_exit 0
+  sql "DROP DATABASE copy" postgres
+}
+
 @test "several clusters' backups of one name are told apart with --from" {
+  configure "[ripcord]" "installation = billing"
   billing
   system=$(sql "SELECT system_identifier FROM pg_control_system()" postgres)
   rm -rf backups.kept && cp -r backups backups.kept
