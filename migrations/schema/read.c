@@ -60,6 +60,16 @@ static const struct kind_list *const DATABASE_KINDS[] = {
 	&KINDS_FOREIGN,     &KINDS_DATABASE,
 	&KINDS_UNMODELLED,  NULL,
 };
+static const struct kind_list *const DATABASE_AND_PARTS[] = {
+	&KINDS_RELATIONS,   &KINDS_COLUMNS,
+	&KINDS_CONSTRAINTS, &KINDS_ROUTINES,
+	&KINDS_TYPES,       &KINDS_OPERATORS,
+	&KINDS_SECURITY,    &KINDS_REPLICATION,
+	&KINDS_EXTENSIONS,  &KINDS_TEXTSEARCH,
+	&KINDS_FOREIGN,     &KINDS_UNMODELLED,
+	&KINDS_PARTS,       &KINDS_BASES,
+	NULL,
+};
 static const struct kind_list *const UNMODELLED_KINDS[] = { &KINDS_UNMODELLED, NULL };
 static const struct kind_list *const CLUSTER_KINDS[] = { &KINDS_ROLES, NULL };
 
@@ -159,7 +169,7 @@ static size_t read_columns(struct schema *s, const struct rows *rows, struct col
 		cleanup_free char *name =
 			colon ? mem_strndup(alias, (size_t)(colon - alias)) : mem_strdup(alias);
 
-		if (strcmp(name, "name") == 0 || strcmp(name, "kind") == 0)
+		if (strcmp(name, "name") == 0 || strcmp(name, "kind") == 0 || strcmp(name, "address") == 0)
 			continue;
 		columns[n++] = (struct column){ .name = schema_keep(s, name),
 			                        .context = colon ? schema_keep(s, colon + 1) : "",
@@ -207,6 +217,7 @@ static bool read_facts(struct reading *r, size_t query, struct schema *s, struct
 
 	for (size_t row = 0; row < rows_count(rows); row++) {
 		const char *name = find_value(rows, row, "name"), *own = find_value(rows, row, "kind");
+		const char *address = find_value(rows, row, "address");
 		size_t n = 0;
 
 		if (!name)
@@ -215,6 +226,7 @@ static bool read_facts(struct reading *r, size_t query, struct schema *s, struct
 			n += read_attribute(r, s, &columns[i], rows_get(rows, row, columns[i].index),
 			                    &list[n]);
 		schema_add(s, own ? schema_keep(s, own) : kind, schema_keep(s, name), list, n);
+		s->facts[s->n - 1].address = address ? schema_keep(s, address) : NULL;
 	}
 	return true;
 }
@@ -279,6 +291,11 @@ static bool read_all(struct db *db, const struct kind_list *const *lists, const 
 bool schema_read(struct db *db, const struct schema_options *options, struct schema **out, struct err *err)
 {
 	return read_all(db, DATABASE_KINDS, options ? options->version_table : NULL, out, err);
+}
+
+bool schema_read_parts(struct db *db, const struct schema_options *options, struct schema **out, struct err *err)
+{
+	return read_all(db, DATABASE_AND_PARTS, options ? options->version_table : NULL, out, err);
 }
 
 bool schema_read_unmodelled(struct db *db, const struct schema_options *options, struct schema **out,

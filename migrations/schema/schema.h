@@ -43,6 +43,7 @@ struct fact {
 	const struct attribute *attributes; /* sorted by name */
 	size_t n;
 	const char *digest;   /* SHA-256 of kind, name and attributes' forms, 64 hex digits */
+	const char *address;  /* of this reading: "classid objid objsubid" as in pg_depend; NULL for none, or from JSON */
 };
 
 struct schema;

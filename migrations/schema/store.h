@@ -39,6 +39,10 @@ static inline const char *attribute_form(const struct attribute *a)
 	return a->form ? a->form : a->value;
 }
 
+/* For changes: the facts of schema_read() but those of the database itself, and those of kinds/parts.c. */
+MUST_CHECK bool schema_read_parts(struct db *db, const struct schema_options *options, struct schema **out,
+                                  struct err *err);
+
 int fact_compare(const struct fact *a, const struct fact *b); /* by kind, then name */
 
 /* A value on one line: \n, \t and \\ as such. */

@@ -6,7 +6,7 @@
  * the server's own that the minor releases of November 2026 keep among a column's options. */
 static const struct kind_query QUERIES[] = {
 	{ "column", .sql =
-		"SELECT r.name || '.' || quote_ident(a.attname) AS name,"
+		"SELECT " SUBADDRESS("'pg_class'::regclass::oid", "a.attrelid", "a.attnum") "r.name || '.' || quote_ident(a.attname) AS name,"
 		" row_number() OVER (PARTITION BY a.attrelid ORDER BY a.attnum) AS position,"
 		" format_type(a.atttypid, a.atttypmod) AS type, a.attnotnull AS \"not null\","
 		" CASE WHEN a.attgenerated = '' THEN pg_get_expr(d.adbin, d.adrelid) END"

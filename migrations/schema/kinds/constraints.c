@@ -5,7 +5,7 @@
  * which is a fact although pg_dump does not carry it. */
 static const struct kind_query QUERIES[] = {
 	{ "constraint", .sql =
-		"SELECT CASE WHEN c.contypid <> 0 THEN 'domain constraint' ELSE 'constraint' END AS kind,"
+		"SELECT " ADDRESS("pg_constraint", "c.oid") "CASE WHEN c.contypid <> 0 THEN 'domain constraint' ELSE 'constraint' END AS kind,"
 		" quote_ident(c.conname) || ' on ' || coalesce(r.name, format_type(c.contypid, NULL)) AS name,"
 		" CASE c.contype WHEN 'p' THEN 'primary key' WHEN 'u' THEN 'unique' WHEN 'f' THEN 'foreign key'"
 		" WHEN 'c' THEN 'check' WHEN 'x' THEN 'exclusion' WHEN 'n' THEN 'not null'"
@@ -22,7 +22,7 @@ static const struct kind_query QUERIES[] = {
 
 	/* A partitioned table's index is invalid until all partitions have theirs attached, by its nature. */
 	{ "index", .sql =
-		"SELECT i.name, r.name AS \"table\", pg_get_indexdef(x.indexrelid) AS \"definition:statement\","
+		"SELECT " ADDRESS("pg_class", "x.indexrelid") "i.name, r.name AS \"table\", pg_get_indexdef(x.indexrelid) AS \"definition:statement\","
 		" quote_ident(k.conname) AS \"constraint\", p.parent AS \"partition of\","
 		" NOT x.indisvalid AS invalid, NOT x.indisready AS \"not ready\", NOT x.indislive"
 		" AS \"not live\","

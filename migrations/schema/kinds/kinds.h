@@ -39,6 +39,11 @@ struct kind_list {
 /* FirstNormalObjectId of access/transam.h: smaller OIDs are initdb's. */
 #define FIRST_OID "16384"
 
+/* Column `address`: which row of which catalog the fact is, as pg_depend has it ("classid objid objsubid").
+ * Of a comment, a grant or a label it is what they hang on. */
+#define SUBADDRESS(classid, objid, objsubid) "concat_ws(' ', " classid ", " objid ", " objsubid ") AS address, "
+#define ADDRESS(catalog, oid)                SUBADDRESS("'" catalog "'::regclass::oid", oid, "0")
+
 /* Not made by initdb: what OURS() below asks of a catalog's row, whatever else a query asks. */
 #define NEW_BY(catalog, oid) catalog " WHERE " oid " >= " FIRST_OID
 #define NEW_IN(catalog)      NEW_BY(catalog, "oid")
@@ -78,5 +83,7 @@ extern const struct kind_list KINDS_RELATIONS, KINDS_COLUMNS, KINDS_CONSTRAINTS,
 	KINDS_OPERATORS, KINDS_SECURITY, KINDS_REPLICATION, KINDS_EXTENSIONS, KINDS_TEXTSEARCH, KINDS_FOREIGN,
 	KINDS_DATABASE, KINDS_UNMODELLED;
 extern const struct kind_list KINDS_ROLES;
+/* For changes alone: what needs a statement of its own, and the privileges from which a grant differs. */
+extern const struct kind_list KINDS_PARTS, KINDS_BASES;
 
 #endif

@@ -4,11 +4,11 @@
 static const struct kind_query QUERIES[] = {
 	/* Only public of initdb's schemas can be dropped or handed over as everyday work. */
 	{ "schema", .sql =
-		"SELECT quote_ident(nspname) AS name, pg_get_userbyid(nspowner) AS owner FROM pg_namespace n"
+		"SELECT " ADDRESS("pg_namespace", "n.oid") "quote_ident(nspname) AS name, pg_get_userbyid(nspowner) AS owner FROM pg_namespace n"
 		" WHERE nspname = 'public' OR (" OURS("pg_namespace", "n.oid") "AND nspname !~ '^pg_(toast|temp)')" },
 
 	{ "table", .sql =
-		"SELECT CASE c.relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view' WHEN 'f'"
+		"SELECT " ADDRESS("pg_class", "c.oid") "CASE c.relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view' WHEN 'f'"
 		" THEN 'foreign table'"
 		" ELSE 'table' END AS kind, r.name, pg_get_userbyid(c.relowner) AS owner,"
 		" c.relpersistence = 'u' AS unlogged, nullif(am.amname, 'heap') AS \"access method\","
@@ -42,7 +42,7 @@ static const struct kind_query QUERIES[] = {
 		" WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND" OURS("pg_class", "c.oid") },
 
 	{ "sequence", .if_any = NEW_BY("pg_sequence", "seqrelid"), .sql =
-		"SELECT r.name, pg_get_userbyid(c.relowner) AS owner, c.relpersistence = 'u' AS unlogged,"
+		"SELECT " ADDRESS("pg_class", "c.oid") "r.name, pg_get_userbyid(c.relowner) AS owner, c.relpersistence = 'u' AS unlogged,"
 		" format_type(s.seqtypid, NULL) AS type, s.seqstart AS start, s.seqincrement AS increment,"
 		" s.seqmin AS minimum, s.seqmax AS maximum, s.seqcache AS cache, s.seqcycle AS cycle,"
 		" CASE WHEN d.deptype = 'a' THEN o.name || '.' || quote_ident(a.attname) END AS \"owned by\","
@@ -56,14 +56,14 @@ static const struct kind_query QUERIES[] = {
 		" WHERE" OURS("pg_class", "c.oid") },
 
 	{ "rule", .if_any = NEW_IN("pg_rewrite") " AND rulename <> '_RETURN'", .sql =
-		"SELECT quote_ident(w.rulename) || ' on ' || r.name AS name,"
+		"SELECT " ADDRESS("pg_rewrite", "w.oid") "quote_ident(w.rulename) || ' on ' || r.name AS name,"
 		" pg_get_ruledef(w.oid) AS \"definition:statement\", " ENABLED("w.ev_enabled") " AS enabled"
 		" FROM pg_rewrite w JOIN relation r ON r.oid = w.ev_class"
 		" WHERE w.rulename <> '_RETURN' AND" OURS("pg_rewrite", "w.oid") },
 
 	/* A partition's copy of its parent's trigger is the parent's business, unless its state is its own. */
 	{ "trigger", .if_any = NEW_IN("pg_trigger"), .sql =
-		"SELECT quote_ident(t.tgname) || ' on ' || r.name AS name, t.tgparentid <> 0 AS cloned,"
+		"SELECT " ADDRESS("pg_trigger", "t.oid") "quote_ident(t.tgname) || ' on ' || r.name AS name, t.tgparentid <> 0 AS cloned,"
 		" CASE WHEN t.tgparentid = 0 THEN pg_get_triggerdef(t.oid) END AS \"definition:statement\","
 		" CASE WHEN p.oid IS NOT NULL AND t.tgenabled = 'O' THEN 'origin'"
 		" ELSE " ENABLED("t.tgenabled") " END AS enabled"
@@ -73,7 +73,7 @@ static const struct kind_query QUERIES[] = {
 		OURS("pg_trigger", "t.oid") },
 
 	{ "statistics", .if_any = NEW_IN("pg_statistic_ext"), .sql =
-		"SELECT n.name || '.' || quote_ident(s.stxname) AS name, pg_get_userbyid(s.stxowner) AS owner,"
+		"SELECT " ADDRESS("pg_statistic_ext", "s.oid") "n.name || '.' || quote_ident(s.stxname) AS name, pg_get_userbyid(s.stxowner) AS owner,"
 		" pg_get_statisticsobjdef(s.oid) AS \"definition:statement\", nullif(s.stxstattarget, -1)"
 		" AS target"
 		" FROM pg_statistic_ext s JOIN space n ON n.oid = s.stxnamespace"

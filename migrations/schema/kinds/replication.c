@@ -18,7 +18,7 @@
 
 static const struct kind_query QUERIES[] = {
 	{ "publication", .if_any = NEW_IN("pg_publication"), .sql =
-		"SELECT quote_ident(p.pubname) AS name, pg_get_userbyid(p.pubowner) AS owner, p.puballtables"
+		"SELECT " ADDRESS("pg_publication", "p.oid") "quote_ident(p.pubname) AS name, pg_get_userbyid(p.pubowner) AS owner, p.puballtables"
 		" AS \"all tables\","
 		" concat_ws(', ', CASE WHEN p.pubinsert THEN 'insert' END, CASE WHEN p.pubupdate"
 		" THEN 'update' END,"
@@ -29,13 +29,13 @@ static const struct kind_query QUERIES[] = {
 		" FROM pg_publication p WHERE" OURS("pg_publication", "p.oid") },
 
 	{ "publication table", .until = 15, .if_any = NEW_IN("pg_publication_rel"), .sql =
-		"SELECT r.name || ' in ' || quote_ident(p.pubname) AS name"
+		"SELECT " ADDRESS("pg_publication_rel", "m.oid") "r.name || ' in ' || quote_ident(p.pubname) AS name"
 		" FROM pg_publication_rel m JOIN pg_publication p ON p.oid = m.prpubid"
 		" JOIN relation r ON r.oid = m.prrelid"
 		" WHERE" OURS("pg_publication_rel", "m.oid") },
 
 	{ "publication table", .since = 15, .if_any = NEW_IN("pg_publication_rel"), .sql =
-		"SELECT r.name || ' in ' || quote_ident(p.pubname) AS name,"
+		"SELECT " ADDRESS("pg_publication_rel", "m.oid") "r.name || ' in ' || quote_ident(p.pubname) AS name,"
 		" (SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attname COLLATE \"C\")"
 		" FROM pg_attribute a"
 		" WHERE a.attrelid = m.prrelid AND a.attnum = ANY (m.prattrs::int2[])) AS columns,"
@@ -45,7 +45,7 @@ static const struct kind_query QUERIES[] = {
 		" WHERE" OURS("pg_publication_rel", "m.oid") },
 
 	{ "publication schema", .since = 15, .if_any = NEW_IN("pg_publication_namespace"), .sql =
-		"SELECT n.name || ' in ' || quote_ident(p.pubname) AS name"
+		"SELECT " ADDRESS("pg_publication_namespace", "m.oid") "n.name || ' in ' || quote_ident(p.pubname) AS name"
 		" FROM pg_publication_namespace m JOIN pg_publication p ON p.oid = m.pnpubid"
 		" JOIN space n ON n.oid = m.pnnspid"
 		" WHERE" OURS("pg_publication_namespace", "m.oid") },

@@ -12,7 +12,7 @@
 
 static const struct kind_query QUERIES[] = {
 	{ "function", .if_any = NEW_IN("pg_proc"), .sql =
-		"SELECT CASE p.prokind WHEN 'p' THEN 'procedure' ELSE 'function' END AS kind,"
+		"SELECT " ADDRESS("pg_proc", "p.oid") "CASE p.prokind WHEN 'p' THEN 'procedure' ELSE 'function' END AS kind,"
 		" p.oid::regprocedure::text AS name, pg_get_userbyid(p.proowner) AS owner,"
 		" nullif(pg_get_function_arguments(p.oid), '') AS \"arguments:arguments\","
 		" pg_get_function_result(p.oid) AS result,"
@@ -31,7 +31,7 @@ static const struct kind_query QUERIES[] = {
 		" WHERE p.prokind <> 'a' AND" OURS("pg_proc", "p.oid") },
 
 	{ "aggregate", .if_any = NEW_BY("pg_aggregate", "aggfnoid::oid"), .sql =
-		"SELECT p.oid::regprocedure::text AS name, pg_get_userbyid(p.proowner) AS owner,"
+		"SELECT " ADDRESS("pg_proc", "p.oid") "p.oid::regprocedure::text AS name, pg_get_userbyid(p.proowner) AS owner,"
 		" pg_get_function_arguments(p.oid) AS arguments, pg_get_function_result(p.oid) AS result,"
 		" CASE a.aggkind WHEN 'o' THEN 'ordered set' WHEN 'h' THEN 'hypothetical set' END AS form,"
 		" nullif(a.aggnumdirectargs, 0) AS \"direct arguments\","
@@ -54,21 +54,21 @@ static const struct kind_query QUERIES[] = {
 		" WHERE" OURS("pg_proc", "p.oid") },
 
 	{ "event trigger", .if_any = NEW_IN("pg_event_trigger"), .sql =
-		"SELECT quote_ident(e.evtname) AS name, pg_get_userbyid(e.evtowner) AS owner, e.evtevent"
+		"SELECT " ADDRESS("pg_event_trigger", "e.oid") "quote_ident(e.evtname) AS name, pg_get_userbyid(e.evtowner) AS owner, e.evtevent"
 		" AS event,"
 		" e.evtfoid::regproc::text AS function, " ENABLED("e.evtenabled") " AS enabled,"
 		" CASE WHEN e.evttags IS NOT NULL THEN " QUOTED("e.evttags") " END AS tags"
 		" FROM pg_event_trigger e WHERE" OURS("pg_event_trigger", "e.oid") },
 
 	{ "language", .if_any = NEW_IN("pg_language"), .sql =
-		"SELECT quote_ident(l.lanname) AS name, pg_get_userbyid(l.lanowner) AS owner, l.lanpltrusted"
+		"SELECT " ADDRESS("pg_language", "l.oid") "quote_ident(l.lanname) AS name, pg_get_userbyid(l.lanowner) AS owner, l.lanpltrusted"
 		" AS trusted,"
 		" " NAMED("l.lanplcallfoid") " AS handler, " NAMED("l.laninline") " AS inline,"
 		" " NAMED("l.lanvalidator") " AS validator"
 		" FROM pg_language l WHERE l.lanispl AND" OURS("pg_language", "l.oid") },
 
 	{ "transform", .if_any = NEW_IN("pg_transform"), .sql =
-		"SELECT " IDENTITY("pg_transform", "t.oid") " AS name, " NAMED("t.trffromsql") " AS \"from SQL\","
+		"SELECT " ADDRESS("pg_transform", "t.oid") IDENTITY("pg_transform", "t.oid") " AS name, " NAMED("t.trffromsql") " AS \"from SQL\","
 		" " NAMED("t.trftosql") " AS \"to SQL\" FROM pg_transform t WHERE" OURS("pg_transform", "t.oid") },
 };
 

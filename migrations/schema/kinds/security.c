@@ -21,32 +21,36 @@
 	" AND i.objsubid = s.objsubid AND NOT (s.classid = 'pg_namespace'::regclass" \
 	" AND EXISTS (SELECT FROM pg_namespace p WHERE p.oid = s.objid AND p.nspname = 'public'))," \
 	" aclexplode(coalesce(i.initprivs, s.base)) GROUP BY 1, 2, 3, 4), " \
-	"differs AS (SELECT classid, objid, objsubid, grantee, had.privileges FROM had" \
+	"differs AS (SELECT classid, objid, objsubid, grantee, had.privileges, made.privileges AS base FROM had" \
 	" FULL JOIN made USING (classid, objid, objsubid, grantee)" \
 	" WHERE had.privileges IS DISTINCT FROM made.privileges) "
+
+/* Where all privileges are kept. */
+#define SOURCES \
+	"SELECT 'pg_class'::regclass::oid, o.oid, 0, o.relacl," \
+	" acldefault(CASE o.relkind WHEN 'S' THEN 's' ELSE 'r' END::\"char\", o.relowner)" \
+	" || CASE WHEN o.oid < " FIRST_OID " AND relation.name LIKE 'information\\_schema.%'" \
+	" THEN ARRAY[makeaclitem(0, o.relowner, 'SELECT', false)] END, o.relowner" \
+	" FROM pg_class o JOIN relation USING (oid) WHERE o.relacl IS NOT NULL" \
+	" UNION ALL SELECT 'pg_class'::regclass::oid, a.attrelid, a.attnum, a.attacl, NULL::aclitem[], r.relowner" \
+	" FROM pg_attribute a JOIN relation r ON r.oid = a.attrelid" \
+	" WHERE a.attacl IS NOT NULL AND NOT a.attisdropped" \
+	" UNION ALL " SOURCE("pg_proc", "'f'", "proacl", "proowner") \
+	" UNION ALL " SOURCE("pg_type", "'T'", "typacl", "typowner") \
+	" UNION ALL SELECT 'pg_namespace'::regclass::oid, o.oid, 0, o.nspacl, acldefault('n', o.nspowner)" \
+	" || CASE WHEN o.nspname = 'information_schema'" \
+	" THEN ARRAY[makeaclitem(0, o.nspowner, 'USAGE', false)] END, o.nspowner" \
+	" FROM pg_namespace o WHERE o.nspacl IS NOT NULL AND o.nspname !~ '^pg_(toast|temp)'" \
+	" UNION ALL " SOURCE("pg_language", "'l'", "lanacl", "lanowner") \
+	" UNION ALL " SOURCE("pg_foreign_data_wrapper", "'F'", "fdwacl", "fdwowner") \
+	" UNION ALL " SOURCE("pg_foreign_server", "'S'", "srvacl", "srvowner")
 
 static const struct kind_query QUERIES[] = {
 	/* Members of extensions are in: pg_dump carries their grants. */
 	{ "grant", .sql =
-		GRANTS_FROM(
-			"SELECT 'pg_class'::regclass::oid, o.oid, 0, o.relacl,"
-			" acldefault(CASE o.relkind WHEN 'S' THEN 's' ELSE 'r' END::\"char\", o.relowner)"
-			" || CASE WHEN o.oid < " FIRST_OID " AND relation.name LIKE 'information\\_schema.%'"
-			" THEN ARRAY[makeaclitem(0, o.relowner, 'SELECT', false)] END, o.relowner"
-			" FROM pg_class o JOIN relation USING (oid) WHERE o.relacl IS NOT NULL"
-			" UNION ALL SELECT 'pg_class'::regclass::oid, a.attrelid, a.attnum, a.attacl, NULL::aclitem[], r.relowner"
-			" FROM pg_attribute a JOIN relation r ON r.oid = a.attrelid"
-			" WHERE a.attacl IS NOT NULL AND NOT a.attisdropped"
-			" UNION ALL " SOURCE("pg_proc", "'f'", "proacl", "proowner")
-			" UNION ALL " SOURCE("pg_type", "'T'", "typacl", "typowner")
-			" UNION ALL SELECT 'pg_namespace'::regclass::oid, o.oid, 0, o.nspacl, acldefault('n', o.nspowner)"
-			" || CASE WHEN o.nspname = 'information_schema'"
-			" THEN ARRAY[makeaclitem(0, o.nspowner, 'USAGE', false)] END, o.nspowner"
-			" FROM pg_namespace o WHERE o.nspacl IS NOT NULL AND o.nspname !~ '^pg_(toast|temp)'"
-			" UNION ALL " SOURCE("pg_language", "'l'", "lanacl", "lanowner")
-			" UNION ALL " SOURCE("pg_foreign_data_wrapper", "'F'", "fdwacl", "fdwowner")
-			" UNION ALL " SOURCE("pg_foreign_server", "'S'", "srvacl", "srvowner"))
-		"SELECT i.type || ' ' || i.identity || ' to ' || " GRANTEE("d.grantee") " AS name,"
+		GRANTS_FROM(SOURCES)
+		"SELECT " SUBADDRESS("d.classid", "d.objid", "d.objsubid")
+		"i.type || ' ' || i.identity || ' to ' || " GRANTEE("d.grantee") " AS name,"
 		" coalesce(d.privileges, 'none') AS privileges"
 		" FROM differs d, pg_identify_object(d.classid, d.objid, d.objsubid) i"
 		" WHERE NOT EXISTS (SELECT FROM hidden h WHERE h.classid = d.classid AND h.objid = d.objid)" },
@@ -73,7 +77,7 @@ static const struct kind_query QUERIES[] = {
 		" WHERE had.privileges IS DISTINCT FROM made.privileges" },
 
 	{ "policy", .if_any = NEW_IN("pg_policy"), .sql =
-		"SELECT quote_ident(p.polname) || ' on ' || r.name AS name, NOT p.polpermissive AS restrictive,"
+		"SELECT " ADDRESS("pg_policy", "p.oid") "quote_ident(p.polname) || ' on ' || r.name AS name, NOT p.polpermissive AS restrictive,"
 		" CASE p.polcmd WHEN 'r' THEN 'select' WHEN 'a' THEN 'insert' WHEN 'w' THEN 'update' WHEN 'd'"
 		" THEN 'delete'"
 		" ELSE 'all' END AS command,"
@@ -85,7 +89,8 @@ static const struct kind_query QUERIES[] = {
 
 	/* Large objects are data.  An extension's members have their comments from its script. */
 	{ "comment", .sql =
-		"SELECT i.type || ' ' || i.identity AS name, d.description AS text"
+		"SELECT " SUBADDRESS("d.classoid", "d.objoid", "d.objsubid")
+		"i.type || ' ' || i.identity AS name, d.description AS text"
 		" FROM pg_description d, pg_identify_object(d.classoid, d.objoid, d.objsubid) i"
 		" WHERE (d.objoid >= " FIRST_OID " OR d.classoid = 'pg_extension'::regclass"
 		" OR (d.classoid = 'pg_namespace'::regclass AND d.objoid = (SELECT oid FROM pg_namespace"
@@ -95,7 +100,8 @@ static const struct kind_query QUERIES[] = {
 		" AND NOT EXISTS (SELECT FROM outside o WHERE o.classid = d.classoid AND o.objid = d.objoid)" },
 
 	{ "security label", .if_any = "pg_seclabel", .sql =
-		"SELECT i.type || ' ' || i.identity || ' by ' || quote_ident(l.provider) AS name, l.label"
+		"SELECT " SUBADDRESS("l.classoid", "l.objoid", "l.objsubid")
+		"i.type || ' ' || i.identity || ' by ' || quote_ident(l.provider) AS name, l.label"
 		" AS text"
 		" FROM pg_seclabel l, pg_identify_object(l.classoid, l.objoid, l.objsubid) i"
 		" WHERE l.classoid <> 'pg_largeobject'::regclass"
@@ -112,3 +118,14 @@ static const struct kind_query QUERIES[] = {
 };
 
 const struct kind_list KINDS_SECURITY = KIND_LIST(QUERIES);
+
+static const struct kind_query BASES[] = {
+	{ "grant base", .sql =
+		GRANTS_FROM(SOURCES)
+		"SELECT i.type || ' ' || i.identity || ' to ' || " GRANTEE("d.grantee") " AS name,"
+		" coalesce(d.base, 'none') AS privileges"
+		" FROM differs d, pg_identify_object(d.classid, d.objid, d.objsubid) i"
+		" WHERE NOT EXISTS (SELECT FROM hidden h WHERE h.classid = d.classid AND h.objid = d.objid)" },
+};
+
+const struct kind_list KINDS_BASES = KIND_LIST(BASES);
