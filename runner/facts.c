@@ -226,7 +226,7 @@ static void look_at_keys(const struct config *c, struct facts *out)
 		out->keys_failing = facts_keep(out, why.msg);
 }
 
-/* Asking three programs for their version takes as long as asking the server everything. */
+/* Asking a program for its version takes a while, and the server can be asked meanwhile. */
 struct search {
 	int major;
 	const char *configured;

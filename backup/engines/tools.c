@@ -31,26 +31,23 @@ static int major_of(const char *version)
 	return p ? (int)strtol(p + 1, NULL, 10) : 0;
 }
 
-/* -1: a program is missing or does not run (then *err says which); else their common major, 0: they differ. */
+/*
+ * -1: a program is missing or does not run (then *err says which); else the major of pg_dump.  The other two came with
+ * it: pg_dumpall runs the pg_dump beside it only when it has its own version, and a pg_restore that is older than the
+ * archive refuses it, before anything is changed.
+ */
 static int major_in(const char *dir, struct err *err)
 {
-	int common = -1;
+	cleanup_free char *version = NULL;
 
 	for (size_t i = 0; i < sizeof(programs) / sizeof(programs[0]); i++) {
 		cleanup_free char *path = mem_fmt("%s/%s", dir, programs[i]);
-		cleanup_free char *version = NULL;
 		if (access(path, X_OK) < 0) {
 			err_sys(err, "cannot execute '%s'", path);
 			return -1;
 		}
-		if (!dump_version(dir, programs[i], &version, err))
-			return -1;
-		int major = major_of(version);
-		if (common >= 0 && major != common)
-			return 0;
-		common = major;
 	}
-	return common;
+	return dump_version(dir, "pg_dump", &version, err) ? major_of(version) : -1;
 }
 
 static bool is_fit(const char *dir, int major)
