@@ -89,6 +89,7 @@ struct backup_request {
 	const struct progress *progress;
 	int64_t expected_bytes;   /* for the progress bar: pg_database_size() */
 	int stores_required;      /* 0: all */
+	bool role_passwords;      /* roles.sql holds the hashes of passwords; else none */
 	const struct strv *recipients; /* age public keys; NULL or empty: not encrypted */
 	/* Called when the rows could not be counted in the passing dump (an archive format that is newer than
 	 * this program, names that are not UTF-8): the caller counts in its snapshot, the object is taken over.

@@ -309,6 +309,7 @@ static bool build_manifest(struct take *t, struct manifest **out, struct err *er
 	json_put(j, "tools", tools_json(t));
 	json_put(j, "members", members_json(&t->members));
 	json_put(j, "object", object_json(t));
+	json_put(j, "role_passwords", json_boolean(req->role_passwords));
 	if (is_encrypted(t))
 		json_put(j, "encryption", encryption_json(t));
 	json_put(j, "totals", totals_json(t));

@@ -53,6 +53,7 @@ struct config {
 	int stores_required, level, threads, notify_attempts; /* the last of [notify] */
 	struct strv recipients;
 	const char *identity;
+	bool role_passwords;       /* backups hold the hashes of the roles' passwords */
 	enum verify_mode verify;
 	bool prune_after_backup;   /* prune = after-backup */
 	const char *keep;

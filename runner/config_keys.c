@@ -375,6 +375,12 @@ const struct key_row config_rows[] = {
 	  C(identity),
 	  take_age_identity,
 	  KEY_BUILT },
+	{ { "backup", "role_passwords", "no", "yes | no",
+	    "keep the hashes of the roles' passwords in the backup, for restore --role-passwords; needs a "
+	    "superuser, and recipients are advised" },
+	  C(role_passwords),
+	  take_yes_no,
+	  KEY_BUILT },
 	{ { "backup", "verify", "restore", "read | restore | drill",
 	    "proof of a backup: read again, its schema restored, or everything restored" },
 	  C(verify),

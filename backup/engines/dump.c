@@ -117,7 +117,8 @@ bool dump_roles(const struct backup_request *req, struct buf *out, struct err *e
 
 	strv_fmt(&argv, "%s/pg_dumpall", req->bin_dir);
 	strv_add(&argv, "--roles-only");
-	strv_add(&argv, "--no-role-passwords");
+	if (!req->role_passwords)
+		strv_add(&argv, "--no-role-passwords");
 	strv_add(&argv, "--no-password");
 	strv_fmt(&argv, "--database=%s", dbname); /* it ignores the name in its --dbname */
 	spec.argv = strv_argv(&argv);

@@ -17,7 +17,7 @@ typedef bool dump_pull(void *ctx, void *data, size_t cap, size_t *got, struct er
 
 /* pg_dump --format=custom --compress=0, to on_bytes.  ERR_BACKUP. */
 MUST_CHECK bool dump_run(const struct backup_request *req, dump_on_bytes *on_bytes, void *ctx, struct err *err);
-/* pg_dumpall --roles-only --no-role-passwords.  ERR_BACKUP. */
+/* pg_dumpall --roles-only, with --no-role-passwords unless they are asked for.  ERR_BACKUP. */
 MUST_CHECK bool dump_roles(const struct backup_request *req, struct buf *out, struct err *err);
 /* "pg_dump (PostgreSQL) 15.20 ..."; the caller's. */
 MUST_CHECK bool dump_version(const char *bin_dir, const char *program, char **out, struct err *err);

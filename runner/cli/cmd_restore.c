@@ -24,6 +24,9 @@ static const struct opt restore_options[] = {
 	  FIELD(swap) },
 	{ "accept-loss", 0, OPT_FLAG, NULL, "with --swap: gives up what changed since the backup",
 	  FIELD(accept_loss) },
+	{ "role-passwords", 0, OPT_FLAG, NULL,
+	  "gives roles that are created the login and password of the backup, if it has them",
+	  FIELD(role_passwords) },
 	{ "yes", 0, OPT_FLAG, NULL, "does not ask", offsetof(struct restore_options, yes) },
 	{ .name = NULL },
 };
@@ -101,7 +104,7 @@ const struct command command_restore = {
 	.name = "restore",
 	.about = "brings a backup back, beside the database or in its place",
 	.usage = "[--backup ID | --to-revision REV] [--from CLUSTER] [--as NAME | --swap [--accept-loss]] "
-		 "[--yes]",
+		 "[--role-passwords] [--yes]",
 	.text = "Restores a backup into a new database and proves it: schema fingerprint and row counts must "
 		"be those of\n"
 		"the manifest. Without *--as* and *--swap* it is left as a candidate beside the live "
@@ -109,20 +112,20 @@ const struct command command_restore = {
 		"one transaction renames both, and the former database is kept in quarantine.\n"
 		"\n"
 		"*--to-revision* takes the newest verified backup at the revision, or else the newest below "
-		"it on the "
-		"path, which is\n"
-		"then upgraded with the checked-out revisions before anybody sees it. Only this "
-		"installation's backups count\n"
-		"(see _installation_ in the configuration); *--from* names another one, or one of several "
-		"clusters. Neither the live database nor the state folder has to be "
-		"there: a "
-		"store, a\n"
-		"configuration and an empty server will do, with *--as* and the name that is gone. Roles "
-		"that the "
-		"server lacks are\n"
-		"made without login, for a backup holds no passwords. The restored database is pinned to its "
-		"revision (see\n"
-		"*ripcord current*): *ripcord upgrade* needs *--unpin*.",
+		"it on the path,\n"
+		"which is then upgraded with the checked-out revisions before anybody sees it. Only this "
+		"installation's backups\n"
+		"count (_installation_ in the configuration); *--from* names another one, or one of several "
+		"clusters. Neither\n"
+		"the live database nor the state folder has to be there: a store, a configuration and an "
+		"empty server will\n"
+		"do, with *--as* and the name that is gone. Roles that the server lacks are made without "
+		"login; with\n"
+		"*--role-passwords* they get back login and password, where the backup was taken with "
+		"_role\\_passwords_. Roles\n"
+		"that are there keep theirs. The restored database is pinned to its revision (see *ripcord "
+		"current*):\n"
+		"*ripcord upgrade* needs *--unpin*.",
 	.options = restore_options,
 	.options_size = sizeof(struct restore_options),
 	.needs = NEEDS_CONFIG | NEEDS_DATABASE,

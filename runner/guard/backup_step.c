@@ -157,6 +157,7 @@ static bool take(struct run *run, struct snapshot *s, struct err *err)
 			run->facts.database_bytes.known == FACT_KNOWN ? run->facts.database_bytes.value : 0,
 		.stores_required = run->config->stores_required,
 		.recipients = &run->config->recipients,
+		.role_passwords = run->config->role_passwords,
 		.count_rows = count_rows,
 		.count_rows_ctx = s,
 		.warnings = &warnings,
@@ -216,6 +217,25 @@ static bool take_beside_scratch(struct run *run, struct err *err)
 	return (ok && made) || run_scratch_give_up(run, err);
 }
 
+/* pg_dumpall would say no more than that it has no rights on a catalog. */
+static bool may_read_passwords(struct run *run, struct err *err)
+{
+	int64_t may;
+
+	if (!run->config->role_passwords)
+		return true;
+	if (!db_int(run->admin,
+	            "SELECT pg_catalog.has_table_privilege('pg_catalog.pg_authid', 'SELECT')::int",
+	            DB_NO_ARGS, &may, err))
+		return false;
+	if (may)
+		return true;
+	err_set(err, ERR_REFUSED, "role %s may not read the roles' passwords, and role_passwords is yes",
+	        conninfo_get(run->live, "user"));
+	return err_hint(err, "back up as a superuser, or GRANT SELECT ON pg_catalog.pg_authid in the "
+	                     "maintenance database, or role_passwords = no");
+}
+
 bool run_take_backup(struct run *run, struct err *err)
 {
 	char size[TEXT_SHORT], duration[TEXT_SHORT];
@@ -223,8 +243,9 @@ bool run_take_backup(struct run *run, struct err *err)
 
 	/* The counters before the snapshot: what is flushed between the two is counted once too often, never lost. */
 	counters_clear(&run->before.counters);
-	if (!before_read(run, err) || !counters_read(run->db, &run->before.counters, err) ||
-	    !take_beside_scratch(run, err) || !fence_tighter(run, err)) {
+	if (!may_read_passwords(run, err) || !before_read(run, err) ||
+	    !counters_read(run->db, &run->before.counters, err) || !take_beside_scratch(run, err) ||
+	    !fence_tighter(run, err)) {
 		err_recode(err, err->code == ERR_CANCELLED ? ERR_CANCELLED : ERR_BACKUP);
 		return err_wrap(err, "the backup failed, nothing was changed");
 	}

@@ -7,6 +7,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "runner/proof/passwords.h"
 #include "runner/proof/roles.h"
 
 #include <stdlib.h>
@@ -200,4 +201,28 @@ bool run_restore_roles(struct run *run, struct err *err)
 	for (size_t i = 0; i < run->recreated_roles.n; i++)
 		log_warn("role %s was not there and is created without login", run->recreated_roles.v[i]);
 	return true;
+}
+
+bool run_restore_has_passwords(const struct run *run, struct err *err)
+{
+	if (json_is_true(json_object_get(manifest_json(run->manifest), "role_passwords")))
+		return true;
+	err_set(err, ERR_REFUSED, "backup %s holds no passwords of roles", manifest_id(run->manifest));
+	return err_hint(err, "only backups that were taken with role_passwords = yes do");
+}
+
+bool run_restore_passwords(struct run *run, struct err *err)
+{
+	cleanup_strv struct strv done = STRV_INIT;
+	char *script;
+	size_t len;
+
+	if (!backup_member(&run->stores, run->manifest, "roles.sql", &script, &len, err))
+		return false;
+	bool ok = passwords_put(run->admin, script, &run->recreated_roles, &done, err);
+	mem_wipe(script, len);
+	free(script);
+	for (size_t i = 0; ok && i < done.n; i++)
+		log_warn("role %s has the login and the password that the backup has for it", done.v[i]);
+	return ok;
 }

@@ -34,8 +34,8 @@ static void drop_again(struct run *run, const char *name, struct err *err)
 }
 
 /* Restored, proven to be what the manifest says, and then brought up to `target` where that is not NULL. */
-static bool build(struct run *run, const char *name, const char *target, struct restore_result *out,
-                  struct err *err)
+static bool build(struct run *run, const struct restore_choice *choice, const char *name, const char *target,
+                  struct restore_result *out, struct err *err)
 {
 	cleanup_free char *comment = run_candidate_comment(run);
 
@@ -44,6 +44,7 @@ static bool build(struct run *run, const char *name, const char *target, struct 
 		return false;
 	if ((!target || run_restored_upgrade(run, name, target, &out->applied, err)) &&
 	    run_restored_pin(run, name, &out->heads, err) &&
+	    (!choice->role_passwords || run_restore_passwords(run, err)) &&
 	    database_oid(run->admin, name, &run->candidate_oid, err))
 		return true;
 	drop_again(run, name, err);
@@ -167,13 +168,13 @@ static bool restore(struct run *run, const struct restore_choice *choice, struct
 	    !(choice->backup ? run_find_backup(run, choice->backup, err) &&
 	                               run_refuse_foreign(run, choice->from, err)
 	                     : run_find_revision(run, choice->to_revision, choice->from, &target, err)) ||
-	    !before_from_backup(run, err))
+	    (choice->role_passwords && !run_restore_has_passwords(run, err)) || !before_from_backup(run, err))
 		return false;
 	name = choice->as ? mem_strdup(choice->as)
 	                  : database_derived_name(run->database, "candidate", run->id);
 	if (choice->swap && !begin_journal(run, err))
 		return false;
-	if (!build(run, name, target, out, err) || (choice->as && !dress(run, name, err)) ||
+	if (!build(run, choice, name, target, out, err) || (choice->as && !dress(run, name, err)) ||
 	    (choice->swap && !swap(run, name, out, err)))
 		return false;
 	snprintf(out->backup_id, sizeof(out->backup_id), "%s", manifest_id(run->manifest));

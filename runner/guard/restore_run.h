@@ -14,6 +14,7 @@ struct restore_choice {
 	const char *from;        /* --from: a system identifier or an installation; NULL: this installation */
 	const char *as;          /* --as NAME: must not exist yet; NULL */
 	bool swap;               /* --swap: put it in the place of the live database, which goes to quarantine */
+	bool role_passwords;     /* --role-passwords: roles that are created get the backup's login and password */
 	bool accept_loss;        /* --swap although the live database has changed since the backup */
 };
 

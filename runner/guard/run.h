@@ -251,6 +251,10 @@ MUST_CHECK bool run_prove_swapped(struct run *run, struct err *err);
 MUST_CHECK bool run_restore_gates(struct run *run, struct err *err);
 /* Creates the roles that are missing, and says so. */
 MUST_CHECK bool run_restore_roles(struct run *run, struct err *err);
+/* ERR_REFUSED for a backup without the roles' passwords. */
+MUST_CHECK bool run_restore_has_passwords(const struct run *run, struct err *err);
+/* Gives those that run_restore_roles() created the login and the password that the backup has for them. */
+MUST_CHECK bool run_restore_passwords(struct run *run, struct err *err);
 
 /* restore_find.c */
 /* The newest verified backup at the revision, or below it on the path in the checked-out files: run->manifest, and with

@@ -263,3 +263,63 @@ billing() {
   assert_stderr_has "only a superuser can restore"
   assert_same copy "" "$(sql "SELECT datname FROM pg_database WHERE datname = 'copy'" postgres)"
 }
+
+# What the server knows of a login, for whoever may read it.
+login_of() { sql "SELECT rolcanlogin, rolpassword FROM pg_authid WHERE rolname = '$1'" postgres; }
+
+@test "passwords of roles are in a backup, and come back, only when both are asked for" {
+  new_database
+  new_role writer
+  new_role "a \"b\"; ALTER ROLE writer WITH SUPERUSER"
+  sql "ALTER ROLE writer PASSWORD 'of writer' VALID UNTIL '2999-01-01'; ALTER ROLE \"a \"\"b\"\"; ALTER ROLE writer WITH SUPERUSER\" PASSWORD 'of the other'; CREATE ROLE grouped; COMMENT ON ROLE grouped IS 'a; \"b'' \\ c'" postgres
+  sql "CREATE TABLE t (n int); ALTER TABLE t OWNER TO writer"
+  hash=$(sql "SELECT rolpassword FROM pg_authid WHERE rolname = 'writer'" postgres)
+  other=$(sql "SELECT rolpassword FROM pg_authid WHERE rolname LIKE 'a %'" postgres)
+  was=$(login_of writer)
+  [[ $hash == SCRAM-SHA-256* ]] || fail "no password to look for"
+  run_ripcord backup --json
+  assert_exit 0
+  without=$(jq -r .id <<<"$output")
+  run_ripcord backup create --json -vv -x backup.role_passwords=yes
+  assert_exit 0
+  with=$(jq -r .id <<<"$output")
+  refute_stderr_has "SCRAM-SHA"
+  ! grep -rq "SCRAM-SHA" .ripcord "$(newest_backup)/manifest.json" || fail "the hash is where people read"
+  tar xOf "$(newest_backup)/backup.tar" roles.sql.zst | zstd -dc | grep -qF "$hash" || fail "the backup lacks the hash"
+  forget() { sql "DROP DATABASE IF EXISTS app" postgres && sql "DROP ROLE writer, grouped, \"a \"\"b\"\"; ALTER ROLE writer WITH SUPERUSER\"" postgres; }
+
+  forget
+  run_ripcord restore --backup "$without" --role-passwords --as app --yes
+  assert_exit 3
+  assert_stderr_has "role_passwords = yes"
+  run_ripcord restore --backup "$with" --as app --yes
+  assert_exit 0
+  assert_same login "f|" "$(login_of writer)"
+  forget
+  sql "CREATE ROLE grouped LOGIN PASSWORD 'its own'" postgres
+  kept=$(login_of grouped)
+  run_ripcord restore --backup "$with" --role-passwords --as app --yes -vv
+  assert_exit 0
+  refute_stderr_has "SCRAM-SHA"
+  assert_same login "$was" "$(login_of writer)"
+  assert_same login "t|$other" "$(sql "SELECT rolcanlogin, rolpassword FROM pg_authid WHERE rolname LIKE 'a %'" postgres)"
+  assert_same "one that was there" "$kept" "$(login_of grouped)"
+  assert_same superuser f "$(sql "SELECT rolsuper FROM pg_roles WHERE rolname = 'writer'" postgres)"
+  ! grep -rq "SCRAM-SHA" .ripcord || fail "the hash is in a journal"
+  forget
+}
+
+@test "a backup with passwords by a role that may not read them says what it lacks" {
+  new_role maker CREATEDB
+  new_database plain "OWNER maker"
+  DATABASE_URL=$(database_url plain maker)
+  run_ripcord backup -x backup.role_passwords=yes
+  assert_exit 7
+  assert_stderr_has "role maker may not read the roles' passwords"
+  assert_stderr_has "pg_authid"
+  [ ! -d backups ] || [ -z "$(find backups -type f)" ] || fail "something was written"
+  sql "GRANT SELECT ON pg_catalog.pg_authid TO maker" postgres
+  run_ripcord backup -x backup.role_passwords=yes
+  assert_exit 0
+  sql "REVOKE SELECT ON pg_catalog.pg_authid FROM maker" postgres
+}
