@@ -89,53 +89,6 @@ static bool connect_live(struct run *run, struct err *err)
 	       ledger_open(run->db, &names, &run->ledger, err);
 }
 
-/* Ended between the two statements that make it, a scratch database has no comment: then it must bear the id of a run
- * that the state folder knows. */
-static bool was_made_here(const struct strv *runs, const char *comment, const char *short_id)
-{
-	for (size_t i = 0; i < runs->n && !comment; i++)
-		if (strcmp(uuid_short(runs->v[i]), short_id) == 0)
-			return true;
-	return comment != NULL;
-}
-
-static void drop_scratch(struct run *run, const char *name)
-{
-	struct err left = ERR_INIT;
-
-	if (database_drop(run->admin, name, &left))
-		log_info("database \"%s\" was left over, and is dropped", name);
-	else
-		log_warn("database \"%s\" is left over: %s", name, left.msg);
-}
-
-/* Nobody else works on this database while we hold its lock: what is named after it was left by a run that is told of
- * nowhere any more. */
-static bool sweep_scratch(struct run *run, struct err *err)
-{
-	cleanup_free char *like = database_derived_name(run->database, "scratch", run->id);
-	const size_t n = strlen(like) - strlen(uuid_short(run->id));
-	cleanup_rows struct rows *r = NULL;
-	cleanup_strv struct strv runs = STRV_INIT;
-
-	like[n] = '\0';
-	if (!journal_runs(run->config->state_dir, &runs, err) ||
-	    !db_query(
-		    run->admin,
-		    "SELECT d.datname, pg_catalog.shobj_description(d.oid, 'pg_database') FROM "
-		    "pg_catalog.pg_database d"
-		    " WHERE pg_catalog.starts_with(d.datname, $1)"
-		    " AND coalesce(pg_catalog.shobj_description(d.oid, 'pg_database') LIKE 'ripcord: scratch "
-		    "database %', true)"
-		    " AND NOT EXISTS (SELECT FROM pg_catalog.pg_stat_activity a WHERE a.datid = d.oid)",
-		    DB_ARGS(like), &r, err))
-		return false;
-	for (size_t i = 0; i < rows_count(r); i++)
-		if (was_made_here(&runs, rows_get(r, i, 1), rows_get(r, i, 0) + n))
-			drop_scratch(run, rows_get(r, i, 0));
-	return true;
-}
-
 bool recover_find(struct recovery *r, const char *wanted, struct err *err)
 {
 	struct run *run = r->run;
@@ -158,7 +111,7 @@ bool recover_find(struct recovery *r, const char *wanted, struct err *err)
 	if (!r->id && !find_in_database(r, wanted, err))
 		return false;
 	if (!r->id)
-		return sweep_scratch(run, err);
+		return run_scratch_sweep(run, err);
 	adopt(r);
 	return read_mirror(r, err) && (r->in_folder || run_end_sessions(run, r->lines, err));
 }

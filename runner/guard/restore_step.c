@@ -114,17 +114,18 @@ char *run_candidate_comment(const struct run *run)
 
 bool run_made_database(struct run *run, const char *name, int64_t *oid, bool *proven, struct err *err)
 {
-	cleanup_free char *comment = NULL;
+	cleanup_free char *comment = NULL, *mark = mem_fmt("%lld", (long long)database_mark(name));
 
 	*oid = 0;
 	*proven = false;
+	/* With the mark and without a comment: ended between the two statements that make it. */
 	if (!database_oid(run->admin, name, oid, err) ||
 	    (*oid != 0 && !db_value(run->admin,
-	                            "SELECT pg_catalog.shobj_description(oid, 'pg_database') FROM "
-	                            "pg_catalog.pg_database WHERE datname = $1",
-	                            DB_ARGS(name), &comment, err)))
+	                            "SELECT coalesce(pg_catalog.shobj_description(oid, 'pg_database'),"
+	                            " CASE WHEN datconnlimit <> $2::int4 THEN 'it has no comment' END)"
+	                            " FROM pg_catalog.pg_database WHERE datname = $1",
+	                            DB_ARGS(name, mark), &comment, err)))
 		return false;
-	/* Without a comment: ended between the two statements that make it. */
 	if (comment && !strstr(comment, run->id))
 		return err_set(err, ERR_REFUSED, "database \"%s\" is not this run's: %s", name, comment);
 	*proven = comment && text_ends(comment, PROVEN);

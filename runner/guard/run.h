@@ -214,7 +214,7 @@ enum { RUNG_ROLLBACK, RUNG_DOWNGRADE, RUNG_RESTORE };
 void run_rungs(struct run *run, const struct err *failure, size_t first, size_t last);
 void run_stuck(struct run *run, const char *why);
 
-/* scratch.c: the verification's database */
+/* scratch.c: the database of a verification, a drill, a proof or a rehearsal */
 MUST_CHECK bool run_scratch_make(struct run *run, struct err *err); /* empty, with run->scratch in it; once */
 /* Made where it is not there yet, filled from the backup and compared; left for who calls, also on false. */
 MUST_CHECK bool run_scratch_prove(struct run *run, bool schema_only, struct err *err);
@@ -223,6 +223,12 @@ MUST_CHECK bool run_scratch_drop(struct run *run, struct err *err); /* none: not
 bool run_scratch_give_up(struct run *run, struct err *err);
 /* Restores the schema, or all of it, into a scratch database that is dropped again, and proves what is there. */
 MUST_CHECK bool run_restore_scratch(struct run *run, bool schema_only, struct err *err);
+/* The live one's settings (run->before.facts) for it, and run->scratch anew, under them: for revisions to be run there. */
+MUST_CHECK bool run_scratch_dress(struct run *run, struct err *err);
+/* Drops what kills have left: no session is in it.  The caller has the lock of run->database. */
+MUST_CHECK bool run_scratch_sweep(struct run *run, struct err *err);
+/* The same without the lock: not while somebody has it, or a run is unfinished. */
+MUST_CHECK bool run_scratch_tidy(struct run *run, struct err *err);
 
 /* sequences.c */
 MUST_CHECK bool run_put_sequences_back(struct run *run, struct err *err);

@@ -35,6 +35,15 @@ char *database_derived_name(const char *database, const char *kind, const char *
 	return mem_fmt("%.*s%s", (int)text_utf8_cut(database, room), database, tail);
 }
 
+int64_t database_mark(const char *name)
+{
+	char hex[SHA256_HEX];
+
+	sha256_of(name, strlen(name), hex);
+	hex[8] = '\0';
+	return INT64_C(1) << 30 | strtoll(hex, NULL, 16) >> 2;
+}
+
 /* ------------------------------------------------------------------ facts */
 
 /* One object; versions differ in the columns that hold ICU's locale and rules. */
@@ -131,17 +140,19 @@ bool database_create_like(struct db *db, const char *name, const json_t *facts, 
 		return false;
 	if (oid != 0)
 		return err_set(err, ERR_REFUSED, "there is a database \"%s\" already", name);
-	buf_sql(&sql, "CREATE DATABASE %I TEMPLATE template0 OWNER %I", name, fact(facts, "owner"));
+	buf_sql(&sql, "CREATE DATABASE %I TEMPLATE template0 OWNER %I CONNECTION LIMIT %lld", name,
+	        fact(facts, "owner"), (long long)database_mark(name));
 	add_locale(&sql, facts);
 	/* Naming the default one asks for a right on it that a plain owner has not. */
 	if (strcmp(fact(facts, "tablespace"), "pg_default") != 0)
 		buf_sql(&sql, " TABLESPACE %I", fact(facts, "tablespace"));
 	if (!db_run(db, buf_text(&sql), err))
 		return err_wrap(err, "cannot create database \"%s\"", name);
-	/* Nothing but the restore connects to it: an application that finds it by a pattern must not. */
+	/* Nothing but the restore connects to it: an application that finds it by a pattern must not.  One transaction. */
 	if (!db_runf(db, err,
-	             "REVOKE CONNECT, TEMPORARY ON DATABASE %I FROM PUBLIC; COMMENT ON DATABASE %I IS %L",
-	             name, name, comment)) {
+	             "REVOKE CONNECT, TEMPORARY ON DATABASE %I FROM PUBLIC; COMMENT ON DATABASE %I IS %L;"
+	             " ALTER DATABASE %I CONNECTION LIMIT -1",
+	             name, name, comment, name)) {
 		cleanup_free char *drop = sql_fmt("DROP DATABASE %I", name);
 		db_try(db, drop);
 		return false;

@@ -21,6 +21,12 @@ MUST_CHECK bool database_name(struct db *db, int64_t oid, char **name, struct er
 char *database_derived_name(const char *database, const char *kind, const char *run);
 
 /*
+ * Whose a database is its COMMENT says, which is a statement of its own.  Before that one it is known by its connection
+ * limit, which CREATE DATABASE sets itself: a number between 2^30 and 2^31 that follows from the name.
+ */
+int64_t database_mark(const char *name);
+
+/*
  * The facts that a rename does not carry, read before any fence is set: owner, ACL, comment, connection limit,
  * template flag, settings (of the database and of roles in it), security labels; and how to create its like:
  * encoding, provider, locale, rules, tablespace.
@@ -28,7 +34,8 @@ char *database_derived_name(const char *database, const char *kind, const char *
 MUST_CHECK bool database_facts(struct db *db, const char *name, json_t **out, struct err *err);
 /* What a manifest may hold of them: settings by name and digest, never by value (those may be secrets). */
 json_t *database_facts_public(const json_t *facts);
-/* CREATE DATABASE from template0 like the facts, closed to PUBLIC at once, with the comment. */
+/* CREATE DATABASE from template0 like the facts, closed to PUBLIC at once, with the comment.  Until it has that, it bears
+ * database_mark(). */
 MUST_CHECK bool database_create_like(struct db *db, const char *name, const json_t *facts, const char *comment,
                                      struct err *err);
 /* SQL that gives `name` the facts (not what CREATE DATABASE has fixed already), for the swap's transaction. */

@@ -98,3 +98,81 @@ start_and_kill() {
   run_ripcord upgrade head --yes --json
   assert_exit 0
 }
+
+# The statement after CREATE DATABASE waits for this table; what waits there and has lost its client is ended.
+killed_before_comment() {
+  session_open comments postgres
+  session_sql comments "BEGIN; LOCK TABLE pg_catalog.pg_shdescription IN EXCLUSIVE MODE"
+  "$RIPCORD" upgrade head --yes >started.err 2>&1 3>&- 4>&- &
+  wait_until 30 waits "COMMENT ON DATABASE"
+  kill -KILL $!
+  wait $! 2>/dev/null || true
+  sql "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name LIKE 'ripcord/%'" postgres
+  session_close comments
+  rm -r .ripcord
+}
+waits() { [ "$(sql "SELECT count(*) FROM pg_stat_activity WHERE query ~ '$1' AND wait_event_type = 'Lock'" postgres)" = 1 ]; }
+scratch() { databases | grep '_scratch_' || true; }
+
+@test "between CREATE DATABASE and its COMMENT: the scratch database goes, if it is empty and nobody's" {
+  make_revision r1 "" "CREATE TABLE t1 (n int)"
+  killed_before_comment
+  left=$(scratch)
+  assert_same left 1 "$(grep -c '^app_scratch_' <<<"$left")"
+  assert_same comment 0 "$(sql "SELECT count(*) FROM pg_shdescription c JOIN pg_database d ON d.oid = c.objoid
+    WHERE d.datname = '$left'" postgres)"
+
+  sql "CREATE TABLE somebodys (n int)" "$left"
+  run_ripcord recover --yes --json
+  assert_exit 0
+  assert_stderr_has "$left"
+  assert_same "with a table in it" "$left" "$(scratch)"
+  sql "DROP TABLE somebodys" "$left"
+
+  session_open visitor "$left"
+  run_ripcord recover --yes --json
+  assert_same "with a session in it" "$left" "$(scratch)"
+  session_sql visitor "\\c postgres"
+  session_sql visitor "SET application_name = 'ripcord/${left: -8}/run'"
+  run_ripcord recover --yes --json
+  assert_same "of a run that lives" "$left" "$(scratch)"
+  session_close visitor
+
+  run_ripcord recover --yes --json
+  assert_exit 0
+  assert_same "in the end" "" "$(scratch)"
+}
+
+@test "databases that are only called like a scratch database stay" {
+  make_revision r1 "" "CREATE TABLE t1 (n int)"
+  mine="app_scratch_0123abcd app_scratch_0123abc_ app_candidate_0123abcd app_quarantine_0123abcd"
+  for name in $mine app_scratch_89ab4567; do sql "CREATE DATABASE $name CONNECTION LIMIT 2000000000" postgres; done
+  sql "COMMENT ON DATABASE app_candidate_0123abcd IS 'ripcord: candidate of run 01234567'" postgres
+  sql "COMMENT ON DATABASE app_scratch_89ab4567 IS 'ripcord: scratch database of run 89ab4567; may be dropped'" postgres
+  run_ripcord recover --yes --json
+  assert_exit 0
+  run_ripcord upgrade head --yes --json
+  assert_exit 0
+  for name in $mine; do
+    databases | grep -qx "$name" || fail "$name is gone"
+    sql "DROP DATABASE $name" postgres
+  done
+  assert_same "what a verification left" "" "$(scratch)"
+}
+
+@test "a CREATE DATABASE that goes on after its client's death is waited for" {
+  make_revision r1 "" "CREATE TABLE t1 (n int)"
+  session_open catalog postgres
+  session_sql catalog "BEGIN; LOCK TABLE pg_catalog.pg_database IN SHARE ROW EXCLUSIVE MODE"
+  "$RIPCORD" upgrade head --yes >started.err 2>&1 3>&- 4>&- &
+  wait_until 30 waits "^CREATE DATABASE"
+  kill -KILL $!
+  wait $! 2>/dev/null || true
+  rm -r .ripcord
+  "$RIPCORD" recover --yes --json >recovered.json 2>recovered.err 3>&- 4>&- &
+  sleep 1
+  kill -0 $! || fail "it did not wait: $(cat recovered.err)"
+  session_close catalog
+  wait $!
+  assert_same "in the end" "" "$(scratch)"
+}
