@@ -169,12 +169,11 @@ static const char left_sql[] =
 	"  pg_catalog.starts_with(a.application_name, 'ripcord/' || pg_catalog.right(d.datname, 8) || '/'))";
 
 /* Normal objects' OIDs begin at 16384 (PostgreSQL, access/transam.h); template0 has none. */
-static const char has_objects_sql[] =
-	"SELECT (EXISTS (SELECT FROM pg_catalog.pg_class WHERE oid >= 16384)"
-	" OR EXISTS (SELECT FROM pg_catalog.pg_proc WHERE oid >= 16384)"
-	" OR EXISTS (SELECT FROM pg_catalog.pg_type WHERE oid >= 16384)"
-	" OR EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE oid >= 16384)"
-	" OR EXISTS (SELECT FROM pg_catalog.pg_largeobject_metadata))::int4";
+static const char has_objects_sql[] = "SELECT (EXISTS (SELECT FROM pg_catalog.pg_class WHERE oid >= 16384)"
+				      " OR EXISTS (SELECT FROM pg_catalog.pg_proc WHERE oid >= 16384)"
+				      " OR EXISTS (SELECT FROM pg_catalog.pg_type WHERE oid >= 16384)"
+				      " OR EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE oid >= 16384)"
+				      " OR EXISTS (SELECT FROM pg_catalog.pg_largeobject_metadata))::int4";
 
 static bool check_empty(const struct run *run, const char *name, struct err *err)
 {
