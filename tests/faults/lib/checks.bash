@@ -120,14 +120,24 @@ check_sessions() {
 command_of() { { tr '\0' ' ' <"/proc/$1/cmdline"; } 2>/dev/null; }
 
 # Whatever the runner started works in the project's folder.
-check_processes() {
+processes_left() {
   local process command
   find /proc -maxdepth 2 -name cwd -lname "$PWD" 2>/dev/null | cut -d / -f 3 | while read -r process; do
     command=$(command_of "$process")
     case $command in
-      *pg_dump* | *pg_restore* | "$RIPCORD"*) echo "a process is left: $command" ;;
+      *pg_dump* | *pg_restore* | "$RIPCORD"*) echo "$process $command" ;;
     esac
   done
+}
+
+# What ends a killed runner's hooks gives them five seconds (base/child.h), and looks at zombies for as long.
+check_processes() {
+  local left deadline=$((SECONDS + 7))
+  while left=$(processes_left) && [ -n "$left" ]; do
+    [ "$SECONDS" -lt "$deadline" ] || break
+    sleep 0.1
+  done
+  [ -z "$left" ] || echo "processes are left: $left"
 }
 
 check_finished() {
