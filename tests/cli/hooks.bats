@@ -1,5 +1,6 @@
 # Hooks: when they run, what they are told, and what their failure does.
 load lib/cluster
+load lib/http
 
 setup_file() { cluster_start scram; }
 teardown_file() { cluster_stop; }
@@ -19,29 +20,6 @@ hook() {
   local name=$1 phase=$2
   shift 2
   configure "[hook $name]" "phase = $phase" "$@"
-}
-
-# serve STATUS: answers every request with it, or never (STATUS hang); sets $port.
-serve() {
-  python3 - "$1" >"$PROJECT/port" 3>&- 4>&- <<'PY' &
-import http.server, sys, time
-class Handler(http.server.BaseHTTPRequestHandler):
-    def do_GET(self):
-        if sys.argv[1] == "hang":
-            time.sleep(30)
-        with open("requests", "a") as log:
-            log.write(self.path + "\n")
-        self.send_response(int(sys.argv[1]))
-        self.end_headers()
-    def log_message(self, *args):
-        pass
-server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-print(server.server_address[1], flush=True)
-server.serve_forever()
-PY
-  server=$!
-  wait_until 10 test -s "$PROJECT/port"
-  port=$(cat "$PROJECT/port")
 }
 
 @test "phases run in their order, each with its name, its run and its revision" {

@@ -1,5 +1,6 @@
 # Backups by a timer: when one is due, what retention does after it, who is told, and what lets pins go.
 load lib/cluster
+load lib/http
 
 setup_file() { cluster_start; }
 teardown_file() { cluster_stop; }
@@ -15,28 +16,6 @@ teardown() { [ -z "${server:-}" ] || kill "$server"; }
 n_listed() { "$RIPCORD" backup list --json | jq length; }
 
 many() { python3 "$BATS_TEST_DIRNAME/lib/many_backups.py" "$@"; }
-
-# serve STATUS: keeps what is posted in ./posted, a line a request, and answers STATUS; sets $port.
-serve() {
-  python3 - "$1" >"$PROJECT/port" 3>&- 4>&- <<'PY' &
-import http.server, sys
-class Handler(http.server.BaseHTTPRequestHandler):
-    def do_POST(self):
-        body = self.rfile.read(int(self.headers["Content-Length"])).decode()
-        with open("posted", "a") as log:
-            log.write(self.path + " " + body + "\n")
-        self.send_response(int(sys.argv[1]))
-        self.end_headers()
-    def log_message(self, *args):
-        pass
-server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-print(server.server_address[1], flush=True)
-server.serve_forever()
-PY
-  server=$!
-  wait_until 10 test -s "$PROJECT/port"
-  port=$(cat "$PROJECT/port")
-}
 
 # ---------------------------------------------------------------- when a backup is due
 

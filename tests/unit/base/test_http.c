@@ -5,80 +5,31 @@
 #include "base/clock.h"
 #include "base/http.h"
 #include "base/mem.h"
+#include "peer.h"
 #include "unit.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-
-/* A server in a child: reads one request, gives the answer (NULL: none, for ever), and echoes what it
- * got in a pipe. */
-struct server {
-	pid_t pid;
-	int port, seen;
-};
-
-static void serve(int listener, int seen, const char *answer)
+/* Reads one request, tells what it got, and gives the answer (NULL: none, for ever). */
+static void give(int client, int told, const void *answer)
 {
-	char got[8192];
-	int client = accept(listener, NULL, NULL);
+	char got[PEER_TOLD_MAX];
 	ssize_t n = read(client, got, sizeof(got));
 
 	/* A body comes in a second packet, perhaps. */
 	if (n > 0 && !memmem(got, (size_t)n, "BODY", 4) && memmem(got, (size_t)n, "Content-Length", 14))
 		n += read(client, got + n, sizeof(got) - (size_t)n);
-	if (n > 0 && write(seen, got, (size_t)n) != n)
+	if (n > 0 && write(told, got, (size_t)n) != n)
 		_exit(1);
-	close(seen);
+	close(told);
 	while (!answer)
 		pause();
 	if (write(client, answer, strlen(answer)) < 0)
 		_exit(1);
-	_exit(0);
-}
-
-static struct server start(const char *answer)
-{
-	struct sockaddr_in addr = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	socklen_t len = sizeof(addr);
-	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), ends[2];
-	struct server s;
-
-	assert_int_equal(bind(listener, (struct sockaddr *)&addr, sizeof(addr)), 0);
-	assert_int_equal(listen(listener, 1), 0);
-	assert_int_equal(getsockname(listener, (struct sockaddr *)&addr, &len), 0);
-	assert_int_equal(pipe(ends), 0);
-	s.pid = fork();
-	assert_true(s.pid >= 0);
-	if (s.pid == 0)
-		serve(listener, ends[1], answer);
-	close(listener);
-	close(ends[1]);
-	s.port = ntohs(addr.sin_port);
-	s.seen = ends[0];
-	return s;
-}
-
-/* What the server was asked.  Owned by the caller. */
-static char *stop(struct server *s, bool by_force)
-{
-	char *got = mem_new0(8192 + 1);
-	size_t len = 0;
-	ssize_t n;
-
-	if (by_force)
-		kill(s->pid, SIGKILL);
-	while ((n = read(s->seen, got + len, 8192 - len)) > 0)
-		len += (size_t)n;
-	close(s->seen);
-	waitpid(s->pid, NULL, 0);
-	return got;
 }
 
 static void sends_and_receives(void **state)
 {
 	(void)state;
-	struct server s = start("HTTP/1.1 201 Created\r\nContent-Length: 5\r\n\r\nhello");
+	struct peer s = peer_start(give, "HTTP/1.1 201 Created\r\nContent-Length: 5\r\n\r\nhello");
 	cleanup_free char *url = mem_fmt("http://127.0.0.1:%d/a?b=c", s.port);
 	cleanup_strv struct strv headers = STRV_INIT;
 	cleanup_buf struct buf body = BUF_INIT(100);
@@ -90,7 +41,7 @@ static void sends_and_receives(void **state)
 		.method = "PUT", .url = url, .headers = &headers, .body = "BODY", .body_len = 4
 	};
 	assert_true(http_send(&req, &status, &body, &err));
-	cleanup_free char *got = stop(&s, false);
+	cleanup_free char *got = peer_stop(&s);
 	assert_int_equal(status, 201);
 	assert_string_equal(buf_text(&body), "hello");
 	assert_non_null(strstr(got, "PUT /a?b=c HTTP/1.1\r\n"));
@@ -102,7 +53,7 @@ static void sends_and_receives(void **state)
 static void gives_failures_as_status(void **state)
 {
 	(void)state;
-	struct server s = start("HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n");
+	struct peer s = peer_start(give, "HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n");
 	cleanup_free char *url = mem_fmt("http://127.0.0.1:%d/", s.port);
 	cleanup_buf struct buf body = BUF_INIT(100);
 	struct http_request req = { .method = "GET", .url = url };
@@ -110,7 +61,7 @@ static void gives_failures_as_status(void **state)
 	int status = 0;
 
 	assert_true(http_send(&req, &status, &body, &err));
-	free(stop(&s, false));
+	free(peer_stop(&s));
 	assert_int_equal(status, 503);
 	assert_string_equal(buf_text(&body), "");
 }
@@ -118,8 +69,8 @@ static void gives_failures_as_status(void **state)
 static void does_not_follow(void **state)
 {
 	(void)state;
-	struct server s =
-		start("HTTP/1.1 302 Found\r\nLocation: file:///etc/passwd\r\nContent-Length: 0\r\n\r\n");
+	struct peer s = peer_start(
+		give, "HTTP/1.1 302 Found\r\nLocation: file:///etc/passwd\r\nContent-Length: 0\r\n\r\n");
 	cleanup_free char *url = mem_fmt("http://127.0.0.1:%d/", s.port);
 	cleanup_buf struct buf body = BUF_INIT(100);
 	struct http_request req = { .method = "GET", .url = url };
@@ -127,14 +78,14 @@ static void does_not_follow(void **state)
 	int status = 0;
 
 	assert_true(http_send(&req, &status, &body, &err));
-	free(stop(&s, false));
+	free(peer_stop(&s));
 	assert_int_equal(status, 302);
 }
 
 static void bounds_the_answer(void **state)
 {
 	(void)state;
-	struct server s = start("HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\nhello world");
+	struct peer s = peer_start(give, "HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\nhello world");
 	cleanup_free char *url = mem_fmt("http://127.0.0.1:%d/", s.port);
 	cleanup_buf struct buf body = BUF_INIT(10);
 	struct http_request req = { .method = "GET", .url = url };
@@ -142,7 +93,7 @@ static void bounds_the_answer(void **state)
 	int status = 0;
 
 	assert_false(http_send(&req, &status, &body, &err));
-	free(stop(&s, false));
+	free(peer_stop(&s));
 	assert_int_equal(err.code, ERR_IO);
 	assert_int_equal(status, 0);
 	assert_non_null(strstr(err.msg, "10 bytes"));
@@ -151,7 +102,7 @@ static void bounds_the_answer(void **state)
 static void notices_a_cut_answer(void **state)
 {
 	(void)state;
-	struct server s = start("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf");
+	struct peer s = peer_start(give, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf");
 	cleanup_free char *url = mem_fmt("http://127.0.0.1:%d/", s.port);
 	cleanup_buf struct buf body = BUF_INIT(1000);
 	struct http_request req = { .method = "GET", .url = url };
@@ -159,14 +110,14 @@ static void notices_a_cut_answer(void **state)
 	int status = 0;
 
 	assert_false(http_send(&req, &status, &body, &err));
-	free(stop(&s, false));
+	free(peer_stop(&s));
 	assert_int_equal(err.code, ERR_IO);
 }
 
 static void ends_at_the_deadline(void **state)
 {
 	(void)state;
-	struct server s = start(NULL);
+	struct peer s = peer_start(give, NULL);
 	cleanup_free char *url = mem_fmt("http://127.0.0.1:%d/", s.port);
 	cleanup_buf struct buf body = BUF_INIT(100);
 	struct http_request req = { .method = "GET", .url = url, .timeout_ms = 300 };
@@ -175,7 +126,7 @@ static void ends_at_the_deadline(void **state)
 	int status = 0;
 
 	assert_false(http_send(&req, &status, &body, &err));
-	free(stop(&s, true));
+	free(peer_kill(&s));
 	assert_int_equal(err.code, ERR_CANCELLED);
 	assert_true(clock_ms() - begin < 3000);
 }
@@ -183,7 +134,7 @@ static void ends_at_the_deadline(void **state)
 static void obeys_cancel(void **state)
 {
 	(void)state;
-	struct server s = start(NULL);
+	struct peer s = peer_start(give, NULL);
 	cleanup_free char *url = mem_fmt("http://127.0.0.1:%d/", s.port);
 	cleanup_buf struct buf body = BUF_INIT(100);
 	struct http_request req = { .method = "GET", .url = url };
@@ -200,7 +151,7 @@ static void obeys_cancel(void **state)
 	assert_false(http_send(&req, &status, &body, &err));
 	cancel_hold();
 	waitpid(child, NULL, 0);
-	free(stop(&s, true));
+	free(peer_kill(&s));
 	assert_int_equal(err.code, ERR_CANCELLED);
 	assert_true(clock_ms() - begin < 5000);
 }

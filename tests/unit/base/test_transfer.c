@@ -4,65 +4,10 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/transfer.h"
+#include "peer.h"
 #include "unit.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-
 #define BIG ((size_t)3 * 1024 * 1024 + 17) /* larger than every buffer on the way */
-
-struct server {
-	pid_t pid;
-	int port, seen;
-};
-
-/* What one connection is given.  Each returns when its part is played. */
-typedef void play(int client, int seen);
-
-static struct server start(play *part)
-{
-	struct sockaddr_in addr = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	socklen_t len = sizeof(addr);
-	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), ends[2];
-	struct server s;
-
-	assert_int_equal(bind(listener, (struct sockaddr *)&addr, sizeof(addr)), 0);
-	assert_int_equal(listen(listener, 1), 0);
-	assert_int_equal(getsockname(listener, (struct sockaddr *)&addr, &len), 0);
-	assert_int_equal(pipe(ends), 0);
-	s.pid = fork();
-	assert_true(s.pid >= 0);
-	if (s.pid == 0) {
-		part(accept(listener, NULL, NULL), ends[1]);
-		_exit(0);
-	}
-	close(listener);
-	close(ends[1]);
-	s.port = ntohs(addr.sin_port);
-	s.seen = ends[0];
-	return s;
-}
-
-/* What the server tells of, NUL-terminated.  Owned by the caller. */
-static char *stop(struct server *s)
-{
-	char *got = mem_new0(8192 + 1);
-	size_t len = 0;
-	ssize_t n;
-
-	while ((n = read(s->seen, got + len, 8192 - len)) > 0)
-		len += (size_t)n;
-	close(s->seen);
-	waitpid(s->pid, NULL, 0);
-	return got;
-}
-
-static void end_by_force(struct server *s)
-{
-	kill(s->pid, SIGKILL);
-	free(stop(s));
-}
 
 static void say(int fd, const char *text) { assert_int_equal(write(fd, text, strlen(text)), strlen(text)); }
 
@@ -96,12 +41,13 @@ static void read_chunks(int client, size_t *count, unsigned *sum)
 	fclose(in);
 }
 
-static void take_chunks(int client, int seen)
+static void take_chunks(int client, int seen, const void *ctx)
 {
 	char head[4096];
 	size_t count;
 	unsigned sum;
 
+	(void)ctx;
 	read_headers(client, head, sizeof(head));
 	read_chunks(client, &count, &sum);
 	dprintf(seen, "%s%zu %u", head, count, sum);
@@ -139,7 +85,7 @@ static struct transfer_client *client_new(void)
 static void pushes_a_stream(void **state)
 {
 	(void)state;
-	struct server s = start(take_chunks);
+	struct peer s = peer_start(take_chunks, NULL);
 	cleanup_free char *url = mem_fmt("http://127.0.0.1:%d/a", s.port);
 	cleanup_free char *data = pattern(BIG);
 	struct transfer_request req = {
@@ -166,7 +112,7 @@ static void pushes_a_stream(void **state)
 	assert_int_equal(transfer_how(t), TRANSFER_DONE);
 	transfer_free(t);
 	transfer_client_free(c);
-	cleanup_free char *seen = stop(&s);
+	cleanup_free char *seen = peer_stop(&s);
 	cleanup_free char *expected = mem_fmt("\r\n\r\n%zu %u", BIG, sum_of(data, BIG));
 	assert_non_null(strstr(seen, expected));
 	assert_non_null(strstr(seen, "PUT /a HTTP/1.1\r\n"));
@@ -175,11 +121,12 @@ static void pushes_a_stream(void **state)
 	assert_null(strstr(seen, "Content-Type"));
 }
 
-static void give_big(int client, int seen)
+static void give_big(int client, int seen, const void *ctx)
 {
 	cleanup_free char *data = pattern(BIG);
 	char head[4096];
 
+	(void)ctx;
 	read_headers(client, head, sizeof(head));
 	say(seen, head);
 	dprintf(client, "HTTP/1.1 206 Partial Content\r\nContent-Length: %zu\r\n\r\n", BIG);
@@ -190,7 +137,7 @@ static void give_big(int client, int seen)
 static void pulls_a_stream(void **state)
 {
 	(void)state;
-	struct server s = start(give_big);
+	struct peer s = peer_start(give_big, NULL);
 	cleanup_free char *url = mem_fmt("http://127.0.0.1:%d/a", s.port);
 	cleanup_free char *data = pattern(BIG), *back = mem_new0(BIG + 100);
 	struct transfer_request req = { .method = "GET", .url = url, .range = "7-" };
@@ -213,15 +160,15 @@ static void pulls_a_stream(void **state)
 	assert_memory_equal(back, data, BIG);
 	transfer_free(t);
 	transfer_client_free(c);
-	cleanup_free char *seen = stop(&s);
+	cleanup_free char *seen = peer_stop(&s);
 	assert_non_null(strstr(seen, "Range: bytes=7-\r\n"));
 }
 
-static void cut_short(int client, int seen)
+static void cut_short(int client, int seen, const void *ctx)
 {
 	char head[4096];
 
-	(void)seen;
+	(void)seen, (void)ctx;
 	read_headers(client, head, sizeof(head));
 	say(client, "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf");
 }
@@ -229,7 +176,7 @@ static void cut_short(int client, int seen)
 static void notices_a_cut_answer(void **state)
 {
 	(void)state;
-	struct server s = start(cut_short);
+	struct peer s = peer_start(cut_short, NULL);
 	cleanup_free char *url = mem_fmt("http://127.0.0.1:%d/?sig=s3cret", s.port);
 	struct transfer_request req = { .method = "GET", .url = url };
 	cleanup_transfer_result struct transfer_result r = TRANSFER_RESULT_INIT(100);
@@ -241,14 +188,14 @@ static void notices_a_cut_answer(void **state)
 	assert_int_equal(r.how, TRANSFER_BROKEN);
 	assert_null(strstr(err.msg, "s3cret"));
 	transfer_client_free(c);
-	free(stop(&s));
+	free(peer_stop(&s));
 }
 
-static void refuse_early(int client, int seen)
+static void refuse_early(int client, int seen, const void *ctx)
 {
 	char head[4096];
 
-	(void)seen;
+	(void)seen, (void)ctx;
 	read_headers(client, head, sizeof(head));
 	say(client, "HTTP/1.1 507 Insufficient Storage\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
 	shutdown(client, SHUT_WR);
@@ -259,7 +206,7 @@ static void refuse_early(int client, int seen)
 static void hears_an_early_answer(void **state)
 {
 	(void)state;
-	struct server s = start(refuse_early);
+	struct peer s = peer_start(refuse_early, NULL);
 	cleanup_free char *url = mem_fmt("http://127.0.0.1:%d/a", s.port);
 	cleanup_free char *data = pattern(BIG);
 	struct transfer_request req = { .method = "PUT", .url = url, .body_len = TRANSFER_STREAM };
@@ -276,19 +223,19 @@ static void hears_an_early_answer(void **state)
 	assert_int_equal(transfer_status(t), 507);
 	transfer_free(t);
 	transfer_client_free(c);
-	free(stop(&s));
+	free(peer_stop(&s));
 }
 
-static void read_nothing(int client, int seen)
+static void read_nothing(int client, int seen, const void *ctx)
 {
-	(void)client, (void)seen;
+	(void)client, (void)seen, (void)ctx;
 	pause();
 }
 
 static void gives_up_a_stalled_server(void **state)
 {
 	(void)state;
-	struct server s = start(read_nothing);
+	struct peer s = peer_start(read_nothing, NULL);
 	cleanup_free char *url = mem_fmt("http://127.0.0.1:%d/a", s.port);
 	cleanup_free char *data = pattern(BIG);
 	struct transfer_request req = {
@@ -309,14 +256,14 @@ static void gives_up_a_stalled_server(void **state)
 	assert_in_range(clock_ms() - begin, 400, 5000);
 	transfer_free(t);
 	transfer_client_free(c);
-	end_by_force(&s);
+	free(peer_kill(&s));
 }
 
 /* A source that is slow is not the server's fault. */
 static void waits_for_its_caller(void **state)
 {
 	(void)state;
-	struct server s = start(take_chunks);
+	struct peer s = peer_start(take_chunks, NULL);
 	cleanup_free char *url = mem_fmt("http://127.0.0.1:%d/a", s.port);
 	struct transfer_request req = {
 		.method = "PUT", .url = url, .body_len = TRANSFER_STREAM, .stall_ms = 200
@@ -334,13 +281,13 @@ static void waits_for_its_caller(void **state)
 	assert_int_equal(status, 201);
 	transfer_free(t);
 	transfer_client_free(c);
-	free(stop(&s));
+	free(peer_stop(&s));
 }
 
 static void obeys_cancel(void **state)
 {
 	(void)state;
-	struct server s = start(read_nothing);
+	struct peer s = peer_start(read_nothing, NULL);
 	cleanup_free char *url = mem_fmt("http://127.0.0.1:%d/", s.port);
 	struct transfer_request req = { .method = "GET", .url = url };
 	cleanup_transfer_result struct transfer_result r = TRANSFER_RESULT_INIT(100);
@@ -360,13 +307,13 @@ static void obeys_cancel(void **state)
 	assert_int_equal(err.code, ERR_CANCELLED);
 	assert_true(clock_ms() - begin < 5000);
 	transfer_client_free(c);
-	end_by_force(&s);
+	free(peer_kill(&s));
 }
 
 static void bounds_the_answer(void **state)
 {
 	(void)state;
-	struct server s = start(give_big);
+	struct peer s = peer_start(give_big, NULL);
 	cleanup_free char *url = mem_fmt("http://127.0.0.1:%d/", s.port);
 	struct transfer_request req = { .method = "GET", .url = url };
 	cleanup_transfer_result struct transfer_result r = TRANSFER_RESULT_INIT(1000);
@@ -377,7 +324,7 @@ static void bounds_the_answer(void **state)
 	assert_int_equal(err.code, ERR_IO);
 	assert_true(r.body.len <= 1000);
 	transfer_client_free(c);
-	end_by_force(&s);
+	free(peer_kill(&s));
 }
 
 static void never_trusts_an_unproven_host(void **state)
