@@ -15,7 +15,8 @@ need_cluster "$runs"
 command -v alembic >/dev/null || die "alembic is not installed"
 enter_work
 
-mkdir -p migrations/versions python/versions
+mkdir -p migrations/versions
+alembic_project bench
 cat >migrations/versions/one.sql <<'END'
 -- revision: one
 -- message: add a column
@@ -37,22 +38,10 @@ down_revision = None
 def upgrade():
     op.add_column("contact", sa.Column("is_billing", sa.Boolean, nullable=False, server_default=sa.false()))
 END
-cat >python/env.py <<'END'
-from alembic import context
-from sqlalchemy import create_engine
-
-with create_engine(context.config.get_main_option("sqlalchemy.url")).connect() as connection:
-    context.configure(connection=connection)
-    with context.begin_transaction():
-        context.run_migrations()
-END
-printf '[alembic]\nscript_location = python\nsqlalchemy.url = %s\n' "$(url postgresql+psycopg2 bench)" >alembic.ini
-
 turn() {
 	name=$1
 	shift
-	psql -Xqc 'ALTER DATABASE bench RENAME TO "'"$(date +%s.%N)"'"' postgres 2>log || true
-	psql -Xqc 'CREATE DATABASE bench' postgres
+	new_bench
 	psql -Xqc 'CREATE TABLE contact AS SELECT n AS id, md5(n::text) AS name FROM generate_series(1, 10000) n' bench
 	rm -rf .ripcord backups
 	seconds "$@" >>"$name.seconds"

@@ -44,3 +44,26 @@ line() {
 		median "$2" | awk -v name="$1" '{ printf "%-28s %8.3f s\n", name, $1 }'
 	fi
 }
+
+# alembic_project DATABASE [OPTION]: ./alembic.ini and ./python with an env.py and no revisions yet; OPTION goes to
+# context.configure().
+alembic_project() {
+	mkdir -p python/versions
+	cat >python/env.py <<END
+from alembic import context
+from sqlalchemy import create_engine
+
+with create_engine(context.config.get_main_option("sqlalchemy.url")).connect() as connection:
+    context.configure(connection=connection${2:+, $2})
+    with context.begin_transaction():
+        context.run_migrations()
+END
+	printf '[alembic]\nscript_location = python\nsqlalchemy.url = %s\n' "$(url postgresql+psycopg2 "$1")" >alembic.ini
+}
+
+# An empty database "bench".  The last one is kept under another name: ext4 is slow to make files for some seconds
+# after many were deleted.
+new_bench() {
+	psql -Xqc 'ALTER DATABASE bench RENAME TO "'"$(date +%s.%N)"'"' postgres 2>log || true
+	psql -Xqc 'CREATE DATABASE bench' postgres
+}

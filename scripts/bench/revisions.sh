@@ -31,7 +31,8 @@ fi
 dbmate=${DBMATE:-$(command -v dbmate || true)}
 alembic=$(command -v alembic || true)
 
-mkdir -p migrations/versions python/versions mate
+mkdir -p migrations/versions mate
+alembic_project bench transaction_per_migration=True
 seq 1 "$n" | awk '
 	function section(i) {
 		return "CREATE TABLE t" i " (id bigint PRIMARY KEY, name text NOT NULL, made timestamptz DEFAULT now());\n" \
@@ -57,24 +58,11 @@ seq 1 "$n" | awk '
 			printf "UPDATE alembic_version SET version_num = \x27%s\x27 WHERE version_num = \x27%s\x27;\n", id, before >"psql.sql"
 		print "COMMIT;" >"psql.sql"
 	}'
-cat >python/env.py <<'END'
-from alembic import context
-from sqlalchemy import create_engine
-
-with create_engine(context.config.get_main_option("sqlalchemy.url")).connect() as connection:
-    context.configure(connection=connection, transaction_per_migration=True)
-    with context.begin_transaction():
-        context.run_migrations()
-END
-printf '[alembic]\nscript_location = python\nsqlalchemy.url = %s\n' "$(url postgresql+psycopg2 bench)" >alembic.ini
-
-# Everyone starts on an empty database and has to end with all the tables.  None is dropped: ext4 is slow to make
-# files for some seconds after many were deleted.
+# Everyone starts on an empty database and has to end with all the tables.
 turn() {
 	name=$1
 	shift
-	psql -Xqc 'ALTER DATABASE bench RENAME TO "'"$(date +%s.%N)"'"' postgres 2>log || true
-	psql -Xqc 'CREATE DATABASE bench' postgres
+	new_bench
 	psql -Xqc CHECKPOINT postgres
 	seconds "$@" >>"$name.seconds"
 	made=$(psql -XAtc "SELECT count(*) FROM pg_class WHERE relname ~ '^t[0-9]+_name$'" bench)
