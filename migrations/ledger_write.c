@@ -89,53 +89,44 @@ bool ledger_stamp(struct ledger *l, struct db *db, const struct graph *g, const 
 	return ledger_read(l, db, err);
 }
 
+/* A row of the history that no revision was run for. */
+static bool append(struct ledger *l, struct db *db, struct entry *entry, struct err *err)
+{
+	cleanup_buf struct buf sql = BUF_INIT(BUF_TEXT_MAX);
+
+	if (!ledger_create(l, db, err) || !ledger_read(l, db, err))
+		return false;
+	struct chain chain = l->chain;
+	entry->started_us = entry->finished_us = clock_wall_us();
+	history_insert_sql(&sql, &chain, entry);
+	return commit(db, buf_text(&sql), err) && ledger_read(l, db, err);
+}
+
 bool ledger_repair(struct ledger *l, struct db *db, const struct revision *rev, const struct actor *actor,
                    const char *reason, struct err *err)
 {
-	cleanup_buf struct buf sql = BUF_INIT(BUF_TEXT_MAX);
-	struct chain chain;
-	int64_t now = clock_wall_us();
 	struct entry entry = { .revision = rev->id,
 		               .outcome = "repaired",
 		               .direction = DIRECTION_UP,
 		               .rev = rev,
 		               .keep_source = true,
 		               .actor = actor,
-		               .reason = reason,
-		               .started_us = now,
-		               .finished_us = now };
+		               .reason = reason };
 
-	if (!ledger_create(l, db, err) || !ledger_read(l, db, err))
-		return false;
-	chain = l->chain;
-	history_insert_sql(&sql, &chain, &entry);
-	if (!commit(db, buf_text(&sql), err))
-		return err_wrap(err, "cannot repair revision %s", rev->id);
-	return ledger_read(l, db, err);
+	return append(l, db, &entry, err) || err_wrap(err, "cannot repair revision %s", rev->id);
 }
 
 /* NOLINTNEXTLINE(readability-function-size): the public signature has seven parameters */
 bool ledger_note(struct ledger *l, struct db *db, const struct actor *actor, const char *revision,
                  const char *outcome, const char *reason, struct err *err)
 {
-	cleanup_buf struct buf sql = BUF_INIT(BUF_TEXT_MAX);
-	struct chain chain;
-	int64_t now = clock_wall_us();
 	struct entry entry = { .revision = revision,
 		               .outcome = outcome,
 		               .direction = DIRECTION_DOWN,
 		               .actor = actor,
-		               .reason = reason,
-		               .started_us = now,
-		               .finished_us = now };
+		               .reason = reason };
 
-	if (!ledger_create(l, db, err) || !ledger_read(l, db, err))
-		return false;
-	chain = l->chain;
-	history_insert_sql(&sql, &chain, &entry);
-	if (!commit(db, buf_text(&sql), err))
-		return err_wrap(err, "cannot write to ripcord.history");
-	return ledger_read(l, db, err);
+	return append(l, db, &entry, err) || err_wrap(err, "cannot write to ripcord.history");
 }
 
 const struct history_row *ledger_pin(const struct ledger *l)
