@@ -1,10 +1,12 @@
 #include "migrations/exec.h"
 
 #include "base/cancel.h"
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/sql.h"
 #include "base/uuid.h"
+#include "migrations/lexer.h"
 #include "migrations/locks.h"
 #include "migrations/off.h"
 #include "migrations/parser.h"
@@ -114,6 +116,48 @@ static bool send_part(struct unit *u, const struct step *step, struct buf *befor
 	return !copy || send_copy(u, step, part, err);
 }
 
+int64_t rows_of_tag(const char *tag)
+{
+	const char *last = strrchr(tag, ' ');
+
+	return last ? strtoll(last + 1, NULL, 10) : 0;
+}
+
+static bool send_watched(struct unit *u, const struct step *step, const struct part *part,
+                         struct statement_at *at, struct err *err)
+{
+	const struct statement_watch *watch = u->settings->watch;
+	cleanup_buf struct buf none = BUF_INIT(BUF_TEXT_MAX);
+
+	at->text = part->sql;
+	if ((watch->before && !watch->before(watch->ctx, step, at, err)) ||
+	    !send_part(u, step, &none, part, err))
+		return false;
+	/* A statement that has ended the transaction is found behind the section. */
+	at->rows = rows_of_tag(db_tag(u->db));
+	if (db_tx_status(u->db) == 'T' && watch->after && !watch->after(watch->ctx, step, at, err))
+		return false;
+	at->index++;
+	return true;
+}
+
+static bool send_statements(struct unit *u, const struct step *step, const struct part *part,
+                            struct statement_at *at, struct err *err)
+{
+	struct lexer lexer = { .text = part->sql };
+	struct lexed s;
+
+	if (part->data)
+		return send_watched(u, step, part, at, err);
+	while (lex_next(&lexer, &s) == LEX_STATEMENT) {
+		cleanup_free char *sql = mem_strndup(part->sql + s.start, s.end - s.start);
+		const struct part one = { .sql = sql, .line = line_of(part->sql, s.start, part->line) };
+		if (!s.is_empty && !send_watched(u, step, &one, at, err))
+			return false;
+	}
+	return true;
+}
+
 /* In a message of their own: an error of theirs stands at the marker's line. */
 static bool take_locks(struct unit *u, size_t i, struct err *err)
 {
@@ -141,9 +185,15 @@ static bool run_section(struct unit *u, size_t i, struct err *err)
 	if (step_section(&u->steps[i])->locks &&
 	    (!send_part(u, &u->steps[i], &sql, NULL, err) || !take_locks(u, i, err)))
 		return false;
-	if (!script->n)
-		return send_part(u, &u->steps[i], &sql, NULL, err);
-	for (size_t k = 0; k < script->n; k++)
+	const struct statement_watch *watch = u->settings->watch;
+	bool each = watch && watch->each;
+	struct statement_at at = { .index = 0 };
+	if ((!script->n || each) && !send_part(u, &u->steps[i], &sql, NULL, err))
+		return false;
+	for (size_t k = 0; each && k < script->n; k++)
+		if (!send_statements(u, &u->steps[i], &script->parts[k], &at, err))
+			return false;
+	for (size_t k = 0; !each && k < script->n; k++)
 		if (!send_part(u, &u->steps[i], &sql, &script->parts[k], err))
 			return false;
 	return true;

@@ -49,6 +49,8 @@ const char *message_marker(void);
 const struct section *step_section(const struct step *step);
 /* SET LOCAL (or SET) of timeouts, application_name, and the idle timeout. */
 void settings_sql(struct buf *sql, const struct unit *u, const struct step *step, const struct section *s, bool local);
+/* "UPDATE 5", "INSERT 0 5": 5; 0 of a tag without a number. */
+int64_t rows_of_tag(const char *tag);
 /* Back to the session's own state: what a section set must not reach the next one. */
 extern const char reset_sql[];
 

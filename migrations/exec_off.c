@@ -170,26 +170,18 @@ static bool send_piece(struct off *o, const struct piece *piece, struct err *err
 	return true;
 }
 
-/* "UPDATE 5", "INSERT 0 5" */
-static int64_t rows_of_tag(const char *tag)
-{
-	const char *last = strrchr(tag, ' ');
-
-	return last ? strtoll(last + 1, NULL, 10) : 0;
-}
-
 bool run_block(struct off *o, const struct piece *piece, struct statement_at *at, struct err *err)
 {
 	if (!begin_block(o, err) || !send_piece(o, piece, err))
 		return false;
 	if (db_tx_status(o->u->db) != 'T') {
 		o->u->report->left_partial = true;
+	int64_t rows = rows_of_tag(db_tag(o->u->db));
+	at->rows += rows;
 		err_set(err, ERR_DB, "a statement ended the transaction that it ran in");
 		return place(o, piece, err);
 	}
 	if (piece->kind == PIECE_BATCH) {
-		int64_t rows = rows_of_tag(db_tag(o->u->db));
-		at->rows += rows;
 		at->batches += rows > 0;
 		at->has_more = rows > 0;
 	}

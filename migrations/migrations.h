@@ -241,9 +241,9 @@ struct probe {
 struct statement_at {
 	size_t index;        /* from 0 */
 	const char *text;
-	const json_t *about; /* kind, digest of the text, what was there before: for exec_resume */
+	const json_t *about; /* kind, digest of the text, what was there before: for exec_resume; NULL in a transaction */
 	bool is_batch, has_more; /* of a batch: it has just changed rows, and so is run once more */
-	int64_t batches, rows;   /* of a batch: what this execution of it has done so far */
+	int64_t batches, rows;   /* rows: what its tag says; of a batch: what this execution of it has done so far */
 };
 
 /* For the journal and the account of our own writes.  Any of them may be NULL. */
@@ -258,6 +258,9 @@ struct statement_watch {
 	bool (*cut)(void *ctx, const struct rows *rows, bool *whole, struct err *err);
 	void (*lost)(void *ctx, const char *why); /* nobody will know it */
 	void (*progress)(void *ctx, const struct step *step, const struct statement_at *at); /* after each batch */
+	/* The statements of a transactional section go one by one, too, between before() and after(), which then are called
+	 * inside the transaction, with the role and search_path that the section has set. */
+	bool each;
 	void *ctx;
 };
 
@@ -305,6 +308,24 @@ MUST_CHECK bool exec_unit(struct db *db, struct ledger *l, const struct step *st
 
 /* Checks without a server what exec_unit() would refuse before sending: for plans and `check`. */
 MUST_CHECK bool exec_check(const struct revision *rev, struct err *err);
+
+/*
+ * A revision that is only tried, on a copy beside the live database, must not act beyond that copy: on roles, databases,
+ * tablespaces, subscriptions, or by programs and files of the server.  ERR_REFUSED with file and line.  What dynamic SQL
+ * does is seen by the question alone, which is for probe.at_end: each row, of two columns, names a shared catalog that
+ * the transaction has written.
+ */
+MUST_CHECK bool exec_check_reach(const struct revision *rev, struct err *err);
+extern const char exec_reach_question[];
+
+/* ------------------------------------------------------------------ plain SQL */
+
+/*
+ * Runs a text of SQL statement by statement, as psql -f does, COPY ... FROM stdin with its data and pg_dump's \restrict
+ * lines included.  Stops at the first error, which names `path` and the line; ERR_USAGE for psql's other commands, and
+ * for a transaction that is left open.  What it has set in the session stays set.
+ */
+MUST_CHECK bool load_sql(struct db *db, const char *path, const char *text, struct err *err);
 
 /* ------------------------------------------------------------------ writing revisions */
 

@@ -124,6 +124,6 @@ extern const struct command command_backup_verify, command_backup_pin, command_b
 extern const struct command command_backup_prune, command_backup_fetch, command_backup_drill;
 extern const struct command command_restore;
 extern const struct command command_quarantine_list, command_quarantine_drop;
-extern const struct command command_fingerprint;
+extern const struct command command_fingerprint, command_prove;
 
 #endif

@@ -59,10 +59,9 @@ bool run_scratch_make(struct run *run, struct err *err)
 
 bool run_scratch_drop(struct run *run, struct err *err)
 {
-	cleanup_names struct names names = names_of(run);
-
 	if (!run->has_scratch)
 		return true;
+	cleanup_names struct names names = names_of(run);
 	db_close(run->scratch);
 	run->scratch = NULL;
 	run->has_scratch = false;

@@ -1,0 +1,141 @@
+#!/usr/bin/env bats
+# ripcord prove: what a downgrade is worth, on a scratch database.
+load lib/cluster
+
+setup_file() { cluster_start; }
+teardown_file() { cluster_stop; }
+setup() {
+  new_project
+  new_database
+}
+
+scratches() { sql "SELECT count(*) FROM pg_database WHERE datname LIKE '%\\_scratch\\_%'" postgres; }
+
+verdict() { jq -r --arg r "$1" '.[] | select(.revision == $r) | .verdict' <<<"$output"; }
+
+# A history with one revision of each verdict.
+make_history() {
+  make_revision base1 "" "CREATE TABLE person (id serial PRIMARY KEY, name text NOT NULL, nick text)" "" "DROP TABLE person"
+  make_revision good2 base1 "ALTER TABLE person ADD COLUMN mail text" "SELECT count(*) >= 0 FROM person" \
+    "ALTER TABLE person DROP COLUMN mail"
+  make_revision loss3 good2 "ALTER TABLE person DROP COLUMN mail" "" "ALTER TABLE person ADD COLUMN mail text"
+  make_revision wrong4 loss3 "CREATE INDEX person_name ON person (name); ALTER TABLE person ALTER nick SET DEFAULT 'x'" "" \
+    "DROP INDEX person_name"
+  DOWNGRADE_OPTIONS='irreversible="names are folded"' make_revision told5 wrong4 \
+    "UPDATE person SET name = lower(name)" "" "SELECT 1"
+  make_revision none6 told5 "CREATE TABLE extra (a int)"
+}
+
+@test "each revision gets its verdict, and what differs is named" {
+  make_history
+  run_ripcord prove --json
+  assert_exit 3
+  assert_json 'map(.verdict) == ["reversible", "reversible", "loses-data", "irreversible", "irreversible", "irreversible"]'
+  assert_json '.[2].loses == ["column public.person.mail"]'
+  assert_json '.[3].differs | any(contains("public.person.nick"))'
+  assert_json '.[4].declared and .[4].reason == "names are folded" and (.[5].declared | not)'
+  assert_same "scratch databases" 0 "$(scratches)"
+  # Nothing of it has touched the live database.
+  assert_same relations 0 "$(sql "SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace WHERE nspname IN ('public', 'ripcord')")"
+  run_ripcord prove good2 told5
+  assert_exit 0
+  assert_stdout_has "reversible   good2"
+  assert_stdout_has "declared     told5"
+}
+
+@test "with rows the content is compared, and what a downgrade does not bring back is named" {
+  make_revision a "" "CREATE TYPE mood AS ENUM ('ok', 'bad');
+    CREATE TABLE owner (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, name varchar(40) NOT NULL, m mood, u uuid, j jsonb, d date, n numeric(12,2));
+    CREATE TABLE \"It\"\"em\" (id bigserial PRIMARY KEY, owner_id int NOT NULL REFERENCES owner, at timestamptz, ip inet, tags text[], i int)" "" \
+    "DROP TABLE \"It\"\"em\"; DROP TABLE owner; DROP TYPE mood"
+  make_revision b a "ALTER TABLE owner ALTER n TYPE int" "" "ALTER TABLE owner ALTER n TYPE numeric(12,2)"
+  make_revision c b "UPDATE owner SET name = 'same'" "" "SELECT 1"
+  make_revision d c "DELETE FROM \"It\"\"em\"" "" "SELECT 1"
+  make_revision e d "ALTER TABLE owner ADD CONSTRAINT never CHECK (id > 1000)" "" "ALTER TABLE owner DROP CONSTRAINT never"
+  make_revision f e "CREATE TABLE strict (a text NOT NULL CHECK (a ~ 'no number'), b int)" "" "DROP TABLE strict"
+  make_revision g f "ALTER TABLE owner ADD COLUMN x int" "" "ALTER TABLE owner DROP COLUMN x"
+  run_ripcord prove --sample 20 --json
+  assert_exit 0
+  assert_json 'map(.verdict) == ["reversible", "reversible", "loses-data", "loses-data", "reversible", "reversible", "reversible"]'
+  assert_json '.[1].sample == 20 and .[2].loses == ["column public.owner.name"]'
+  assert_json '.[3].loses == ["table public.\"It\"\"em\""]'
+  # An upgrade that does not take the rows is proven without them, and that is said.
+  assert_json '.[4].sample == 0 and (.[4].notes[0] | contains("never"))'
+  assert_json '.[6].sample == 20 and (.[6].notes | any(contains("public.strict")))'
+  # Without rows the schema alone tells, and the verdict with them is kept.
+  run_ripcord prove c --json
+  assert_json '.[0].verdict == "reversible"'
+  run_ripcord prove --sample x
+  assert_exit 2
+}
+
+@test "branches, a merge, depends-on, batches and transaction=off are proven where they can stand" {
+  make_revision r "" "CREATE TABLE t (a int, b int)" "" "DROP TABLE t"
+  make_revision left r "ALTER TABLE t ADD COLUMN l int" "" "ALTER TABLE t DROP COLUMN l"
+  UPGRADE_OPTIONS=transaction=off DOWNGRADE_OPTIONS=transaction=off make_revision right r \
+    "CREATE INDEX CONCURRENTLY t_a ON t (a); CREATE INDEX CONCURRENTLY t_b ON t (b)" "" \
+    "DROP INDEX CONCURRENTLY t_b; DROP INDEX CONCURRENTLY t_a"
+  make_revision both "left, right" "CREATE VIEW v AS SELECT l FROM t" "" "DROP VIEW v"
+  make_revision apart "" "CREATE TABLE other (a int)" "" "DROP TABLE other"
+  sed -i 's/^-- message: revision apart/&\n-- depends-on: left/' "$(revision_file apart)"
+  run_ripcord prove --json
+  assert_exit 0
+  assert_json 'length == 5 and all(.[]; .verdict == "reversible")'
+  run_ripcord prove both apart --json
+  assert_exit 0
+  assert_json 'map(.revision) | sort == ["apart", "both"]'
+  run_ripcord prove nothing
+  assert_exit 2
+}
+
+@test "a revision that does not apply, or reaches beyond its database, is an error with its reason" {
+  make_revision a "" "CREATE TABLE t (a int)" "" "DROP TABLE t"
+  make_revision b a "ALTER TABLE t ADD COLUMN b int" "SELECT false" "ALTER TABLE t DROP COLUMN b"
+  make_revision c b "SELECT 1" "" "SELECT 1"
+  make_revision d a "CREATE ROLE prove_reach" "" "DROP ROLE prove_reach"
+  make_revision e a "DO \$\$ BEGIN EXECUTE 'CREATE ROLE ' || 'prove_reach'; END \$\$" "" "DO \$\$ BEGIN EXECUTE 'DROP ROLE ' || 'prove_reach'; END \$\$"
+  make_revision f a "ALTER TABLE t ADD COLUMN f int" "" "ALTER TABLE t DROP COLUMN nowhere"
+  run_ripcord prove --json
+  assert_exit 3
+  assert_same a reversible "$(verdict a)"
+  assert_same b error "$(verdict b)"
+  assert_json '.[] | select(.revision == "c") | .reason | contains("revision b, which comes before it")'
+  assert_same d error "$(verdict d)"
+  assert_same e error "$(verdict e)"
+  assert_json '.[] | select(.revision == "e") | .reason | contains("pg_authid")'
+  assert_json '.[] | select(.revision == "f") | .verdict == "irreversible" and (.reason | contains("nowhere"))'
+  assert_same roles 0 "$(sql "SELECT count(*) FROM pg_roles WHERE rolname = 'prove_reach'" postgres)"
+  assert_same "scratch databases" 0 "$(scratches)"
+}
+
+@test "it needs no live database, but the right to create one" {
+  make_revision a "" "CREATE TABLE t (a int)" "" "DROP TABLE t"
+  new_role maker CREATEDB
+  new_role plain
+  DATABASE_URL=$(database_url nowhere maker) run_ripcord prove --json
+  assert_exit 0
+  assert_json '.[0].verdict == "reversible"'
+  DATABASE_URL=$(database_url nowhere plain) run_ripcord prove --json
+  assert_exit 1
+  assert_stderr_has "permission denied to create database"
+}
+
+@test "cut off by a signal it leaves nothing; killed, the next one drops what was left" {
+  make_revision a "" "CREATE TABLE t (a int); SELECT pg_sleep(0.4)" "" "DROP TABLE t"
+  make_revision b a "SELECT pg_sleep(30)" "" "SELECT 1"
+  for signal in INT KILL; do
+    "$RIPCORD" prove >out 2>&1 3>&- &
+    pid=$!
+    wait_until 30 eval '[ "$(sql "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '"'%pg_sleep(30)%'"' AND datname LIKE '"'%scratch%'"'" postgres)" = 1 ]'
+    kill -$signal $pid
+    wait $pid && fail "it was not cut off"
+    if [ $signal = INT ]; then assert_same "scratch databases" 0 "$(scratches)"; fi
+  done
+  sql "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname LIKE '%scratch%'" postgres
+  wait_until 30 eval '[ "$(sql "SELECT count(*) FROM pg_stat_activity WHERE datname LIKE '"'%scratch%'"'" postgres)" = 0 ]'
+  assert_same "scratch databases" 1 "$(scratches)"
+  run_ripcord prove a
+  assert_exit 0
+  assert_stderr_has "was left over, and is dropped"
+  assert_same "scratch databases" 0 "$(scratches)"
+}
