@@ -70,6 +70,36 @@ asleep() { [ "$(sql "SELECT count(*) FROM pg_stat_activity WHERE query ~ 'pg_sle
   assert_exit 0
 }
 
+dumping() { [ "$(sql "SELECT count(*) FROM pg_stat_activity WHERE application_name ~ '^ripcord/.*/dump$'
+  AND query ~ '^LOCK TABLE' AND wait_event_type = 'Lock'" postgres)" = 1 ]; }
+sessions_of_ripcord() { sql "SELECT application_name FROM pg_stat_activity WHERE application_name ~ '^ripcord/'" postgres; }
+
+@test "killed while pg_dump works: pg_dump ends too, no backup is listed, and the next run works" {
+  make_revision r1 "" "CREATE TABLE t1 (n int)" "" "DROP TABLE t1"
+  session_open holder
+  session_sql holder "BEGIN; LOCK TABLE keep IN ACCESS EXCLUSIVE MODE"
+  start upgrade head --yes --json
+  wait_until 20 dumping
+  dump=$(pgrep -P "$started" pg_dump)
+  kill_started
+  gone() { [ ! -e "/proc/$dump" ] || grep -q '^State:.Z' "/proc/$dump/status"; }
+  wait_until 5 gone
+  session_close holder
+  wait_until 5 eval '[ -z "$(sessions_of_ripcord)" ]'
+  run_ripcord backup list --json
+  assert_json '. == []'
+  run_ripcord upgrade head --yes --json
+  assert_exit 8
+  run_ripcord recover --yes --json
+  assert_exit 0
+  assert_json '.outcome == "unchanged"'
+  assert_same databases "" "$(databases | grep '^app_' || true)"
+  run_ripcord upgrade head --yes --json
+  assert_exit 0
+  run_ripcord backup list --json
+  assert_json 'length == 1'
+}
+
 @test "killed while the backup is verified: the scratch database goes" {
   make_revision r1 "" "CREATE TABLE t1 (n int)" "" "DROP TABLE t1"
   mkdir bin
