@@ -176,11 +176,11 @@ bool run_block(struct off *o, const struct piece *piece, struct statement_at *at
 		return false;
 	if (db_tx_status(o->u->db) != 'T') {
 		o->u->report->left_partial = true;
-	int64_t rows = rows_of_tag(db_tag(o->u->db));
-	at->rows += rows;
 		err_set(err, ERR_DB, "a statement ended the transaction that it ran in");
 		return place(o, piece, err);
 	}
+	int64_t rows = rows_of_tag(db_tag(o->u->db));
+	at->rows += rows;
 	if (piece->kind == PIECE_BATCH) {
 		at->batches += rows > 0;
 		at->has_more = rows > 0;
