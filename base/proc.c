@@ -1,4 +1,5 @@
 #include "base/proc.h"
+#include "base/buf.h"
 #include "base/cancel.h"
 #include "base/child.h"
 #include "base/cleanup.h"
@@ -366,4 +367,48 @@ char *proc_which(const char *name)
 		at = at[len] ? at + len + 1 : NULL;
 	}
 	return NULL;
+}
+
+static bool split_words(const char *command, struct strv *argv, struct err *err)
+{
+	cleanup_buf struct buf word = BUF_INIT(1 << 20);
+	bool in_word = false;
+	char quote = '\0';
+
+	for (const char *p = command; *p; p++) {
+		if (*p == '\\' && quote != '\'' && p[1]) {
+			buf_char(&word, *++p);
+			in_word = true;
+		} else if (quote ? *p == quote : *p == '\'' || *p == '"') {
+			quote = quote ? '\0' : *p;
+			in_word = true;
+		} else if (!quote && strchr(" \t\n", *p)) {
+			if (in_word)
+				strv_add(argv, word.len ? buf_text(&word) : "");
+			word.len = 0;
+			in_word = false;
+		} else {
+			buf_char(&word, *p);
+			in_word = true;
+		}
+	}
+	if (in_word)
+		strv_add(argv, word.len ? buf_text(&word) : "");
+	if (quote)
+		return err_set(err, ERR_USAGE, "a quote is not closed in: %s", command);
+	return argv->n > 0 || err_set(err, ERR_USAGE, "the command is empty");
+}
+
+bool proc_split(const char *command, struct strv *argv, struct err *err)
+{
+	if (!split_words(command, argv, err))
+		return false;
+	if (strchr(argv->v[0], '/'))
+		return true;
+	char *found = proc_which(argv->v[0]);
+	if (!found)
+		return err_set(err, ERR_USAGE, "there is no program \"%s\" on PATH", argv->v[0]);
+	free(argv->v[0]);
+	argv->v[0] = found;
+	return true;
 }

@@ -11,6 +11,7 @@
 #define BASE_PROC_H
 
 #include "base/err.h"
+#include "base/strv.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -50,6 +51,13 @@ struct proc_result {
  * A child that closes its standard input early is judged by its exit status, not by EPIPE.
  */
 MUST_CHECK bool proc_run(const struct proc_spec *spec, struct proc_result *result, struct err *err);
+
+/*
+ * The argv of a command as it is written in a configuration: split as a shell would split words without expanding
+ * anything (blanks, '...', "...", and \ before a character).  A program without a slash is looked for on PATH; one with
+ * a slash is relative to where the command runs.  ERR_USAGE.
+ */
+MUST_CHECK bool proc_split(const char *command, struct strv *argv, struct err *err);
 
 /* The first executable `name` on PATH of our own environment, or NULL.  Owned by the caller. */
 char *proc_which(const char *name);

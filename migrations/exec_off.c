@@ -27,12 +27,9 @@
 bool place(struct off *o, const struct piece *piece, struct err *err)
 {
 	int position = db_error_position(o->u->db);
-	size_t at = 0;
+	size_t at = byte_of(piece->text, position);
 
 	o->u->report->phase = o->step->direction == DIRECTION_UP ? "upgrade" : "downgrade";
-	for (int i = 1; piece->text[at] && i < position; i++)
-		for (at++; ((unsigned char)piece->text[at] & 0xc0) == 0x80;)
-			at++;
 	return err_at_revision(err, o->step->revision, line_of(piece->text, at, piece->line));
 }
 

@@ -25,17 +25,6 @@ const char *message_marker(void)
 
 /* ------------------------------------------------------------------ places */
 
-/* Byte offset of the n-th character (from 1) of UTF-8 text. */
-static size_t byte_of(const char *text, int position)
-{
-	size_t i = 0;
-
-	for (int at = 1; text[i] && at < position; at++)
-		for (i++; ((unsigned char)text[i] & 0xc0) == 0x80;)
-			i++;
-	return i;
-}
-
 /* Start of the n-th statement (from 0) of the file's text, found as psql finds it. */
 static size_t start_of(const char *sql, size_t n)
 {

@@ -22,6 +22,16 @@ int line_of(const char *text, size_t offset, int first_line)
 	return line;
 }
 
+size_t byte_of(const char *text, int position)
+{
+	size_t i = 0;
+
+	for (int at = 1; text[i] && at < position; at++)
+		for (i++; ((unsigned char)text[i] & 0xc0) == 0x80;)
+			i++;
+	return i;
+}
+
 bool err_at_revision(struct err *err, const struct revision *rev, int line)
 {
 	if (rev->path)

@@ -38,6 +38,8 @@ MUST_CHECK bool script_check_control(const struct revision *rev, const struct sc
 
 /* The line of a byte of text that begins at first_line. */
 int line_of(const char *text, size_t offset, int first_line);
+/* Byte offset of the n-th character (from 1) of UTF-8 text; 0 is the first one, too. */
+size_t byte_of(const char *text, int position);
 /* Names the place; a revision from the ledger has no file. */
 bool err_at_revision(struct err *err, const struct revision *rev, int line);
 

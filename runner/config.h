@@ -77,6 +77,8 @@ struct config {
 	int64_t notify_timeout_ms;
 	/* [policy] */
 	const char *preset;
+	/* [schema] */
+	const char *schema_source; /* see runner/guard/source.h; NULL: none */
 	/* [hook ...] */
 	struct hook *hooks;
 	size_t n_hooks;

@@ -494,11 +494,12 @@ const struct key_row config_rows[] = {
 	  take_preset,
 	  KEY_BUILT },
 
-	{ { "schema", "source", "", "path",
-	    "desired state for --autogenerate; without effect in this version" },
-	  0,
-	  take_nothing,
-	  KEY_LATER },
+	{ { "schema", "source", "", "source",
+	    "the desired state: a file, a folder of .sql files, a URL, backup:ID, or command:PROGRAM that "
+	    "prints SQL" },
+	  C(schema_source),
+	  take_text,
+	  KEY_BUILT },
 	{ { "schema", "from", "live", "live | replay",
 	    "what it is compared with; without effect in this version" },
 	  0,

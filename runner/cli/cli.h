@@ -123,6 +123,7 @@ extern const struct command command_backup_create, command_backup_list, command_
 extern const struct command command_backup_verify, command_backup_pin, command_backup_unpin;
 extern const struct command command_backup_prune, command_backup_fetch, command_backup_drill;
 extern const struct command command_restore;
+extern const struct command command_diff;
 extern const struct command command_quarantine_list, command_quarantine_drop;
 extern const struct command command_fingerprint, command_prove;
 

@@ -10,6 +10,8 @@
 #include "base/mem.h"
 #include "runner/confirm.h"
 #include "runner/facts.h"
+#include "runner/guard/left.h"
+#include "runner/guard/proofs.h"
 #include "runner/guard/run.h"
 #include "runner/progress.h"
 
@@ -364,6 +366,7 @@ static const struct guard_step guard_steps[] = {
 	{ "plan", "read the revisions and where the database stands", step_plan, false, false },
 	{ "gates", "check what must be true before anything changes", step_gates, false, false },
 	{ "confirm", "ask", step_confirm, false, false },
+	left_keep(run, now);
 	{ "lock", "hold the lock and read everything again", step_lock, false, false },
 	{ "backup", "take a backup", step_backup, true, false },
 	{ "read-back", "read it back and restore what verify says", step_read_back, true, false },

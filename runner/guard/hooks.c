@@ -19,37 +19,6 @@ enum { PAUSE_BETWEEN_ATTEMPTS_MS = 1000, ANSWER_MAX = 1 << 20 };
 
 /* ------------------------------------------------------------------ commands */
 
-/* Splits as a shell would split words without expanding anything: blanks, '...', "...", and \ before a character. */
-static bool split_command(const char *command, struct strv *argv, struct err *err)
-{
-	cleanup_buf struct buf word = BUF_INIT(1 << 20);
-	bool in_word = false;
-	char quote = '\0';
-
-	for (const char *p = command; *p; p++) {
-		if (*p == '\\' && quote != '\'' && p[1]) {
-			buf_char(&word, *++p);
-			in_word = true;
-		} else if (quote ? *p == quote : *p == '\'' || *p == '"') {
-			quote = quote ? '\0' : *p;
-			in_word = true;
-		} else if (!quote && strchr(" \t\n", *p)) {
-			if (in_word)
-				strv_add(argv, buf_text(&word));
-			word.len = 0;
-			in_word = false;
-		} else {
-			buf_char(&word, *p);
-			in_word = true;
-		}
-	}
-	if (in_word)
-		strv_add(argv, word.len ? buf_text(&word) : "");
-	if (quote)
-		return err_set(err, ERR_USAGE, "a quote is not closed in: %s", command);
-	return argv->n > 0 || err_set(err, ERR_USAGE, "the command is empty");
-}
-
 static bool command_argv(const struct hook *hook, struct strv *argv, struct err *err)
 {
 	if (hook->shell) {
@@ -58,16 +27,7 @@ static bool command_argv(const struct hook *hook, struct strv *argv, struct err 
 		strv_add(argv, hook->command);
 		return true;
 	}
-	if (!split_command(hook->command, argv, err))
-		return false;
-	if (strchr(argv->v[0], '/'))
-		return true; /* relative to the configuration's folder, where it runs */
-	char *found = proc_which(argv->v[0]);
-	if (!found)
-		return err_set(err, ERR_USAGE, "there is no program \"%s\" on PATH", argv->v[0]);
-	free(argv->v[0]);
-	argv->v[0] = found;
-	return true;
+	return proc_split(hook->command, argv, err);
 }
 
 void run_child_env(const struct run *run, const char *phase, const char *passfile, struct strv *env)

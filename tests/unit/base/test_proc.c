@@ -320,6 +320,41 @@ static void finds_programs(void **state)
 	assert_null(empty);
 }
 
+static void splits_commands(void **state)
+{
+	(void)state;
+	cleanup_strv struct strv argv = STRV_INIT, none = STRV_INIT;
+	struct err err = ERR_INIT;
+
+	assert_true(proc_split(" ./a  'b c'\t\"d 'e'\" f\\ g '' h\\'", &argv, &err));
+	assert_int_equal(argv.n, 6);
+	assert_string_equal(argv.v[0], "./a");
+	assert_string_equal(argv.v[1], "b c");
+	assert_string_equal(argv.v[2], "d 'e'");
+	assert_string_equal(argv.v[3], "f g");
+	assert_string_equal(argv.v[4], "");
+	assert_string_equal(argv.v[5], "h'");
+	assert_false(proc_split("sh 'open", &none, &err));
+	assert_int_equal(err.code, ERR_USAGE);
+	err = (struct err)ERR_INIT;
+	strv_clear(&none);
+	assert_false(proc_split(" ", &none, &err));
+	assert_int_equal(err.code, ERR_USAGE);
+}
+
+static void finds_the_program_of_a_command(void **state)
+{
+	(void)state;
+	cleanup_strv struct strv argv = STRV_INIT, none = STRV_INIT;
+	struct err err = ERR_INIT;
+
+	assert_true(proc_split("sh -c true", &argv, &err));
+	assert_int_equal(argv.n, 3);
+	assert_int_equal(argv.v[0][0], '/');
+	assert_false(proc_split("no-such-program-here", &none, &err));
+	assert_non_null(strstr(err.msg, "no-such-program-here"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -337,6 +372,8 @@ int main(void)
 		cmocka_unit_test(a_group_ends_with_its_parent),
 		cmocka_unit_test(resets_signals),
 		cmocka_unit_test(finds_programs),
+		cmocka_unit_test(splits_commands),
+		cmocka_unit_test(finds_the_program_of_a_command),
 	};
 
 	cancel_install();
