@@ -69,6 +69,7 @@ struct backup_request {
 	const char *bin_dir;      /* dump_tools_find() */
 	const char *snapshot;     /* exported and held by the caller, NULL: pg_dump takes its own */
 	const char *private_dir;  /* for the password file; 0700 */
+	const char *state_dir;    /* where the take is noted for backup_sweep(); NULL: nowhere */
 	const char *database, *system_identifier; /* folder names */
 	const struct strv *heads; /* for the folder's name and the manifest */
 	const char *engine;       /* "dump" */
@@ -100,6 +101,12 @@ struct backup_request {
 };
 
 struct manifest; /* parsed and checked */
+
+/*
+ * Takes out of these stores what takes of this machine that were killed have left without a manifest; `told` gets a line
+ * for each, and for what could not be removed and is tried again next time.  Without such a note nothing is asked for.
+ */
+void backup_sweep(const struct stores *stores, const char *state_dir, struct strv *told);
 
 /*
  * Takes a backup into every store.  On false nothing is listed, and what was written is removed.

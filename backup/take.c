@@ -14,6 +14,7 @@
 #include "backup/stream/frame.h"
 #include "backup/stream/pool.h"
 #include "backup/stream/tar_write.h"
+#include "backup/sweep.h"
 #include "backup/tee.h"
 #include "base/cancel.h"
 #include "base/cleanup.h"
@@ -363,10 +364,12 @@ bool backup_take(const struct backup_request *request, const struct stores *stor
 		          .digest = sha256_new(),
 		          .roles = BUF_INIT((size_t)MEMBER_MAX) };
 	cleanup_manifest struct manifest *m = NULL;
+	struct note *note = NULL;
 
 	set_names(&t);
 	tee_init(&t.tee, stores, t.folder, request->stores_required, request->warnings);
-	bool ok = write_object(&t, err) && build_manifest(&t, &m, err) && publish(&t, m, err);
+	bool ok = sweep_note(request->state_dir, t.folder, stores, &note, err) && write_object(&t, err) &&
+	          build_manifest(&t, &m, err) && publish(&t, m, err);
 	if (ok) {
 		*out = m;
 		m = NULL;
@@ -377,6 +380,7 @@ bool backup_take(const struct backup_request *request, const struct stores *stor
 		if (err->code == ERR_IO || err->code == ERR_PROC || err->code == ERR_CORRUPT)
 			err_recode(err, ERR_BACKUP);
 	}
+	note_end(note, true); /* what tee_discard() could not remove is named in its warnings */
 	take_clear(&t);
 	return ok;
 }

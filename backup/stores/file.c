@@ -147,6 +147,10 @@ static bool file_remove(struct store *s, const char *key, struct err *err)
 	cleanup_free char *path = object_path(s, key);
 	cleanup_free char *dir = path_dir(path);
 
+	cleanup_free char *temp = mem_fmt("%s" PARTIAL, path); /* of an upload that broke off */
+
+	if (unlink(temp) < 0 && errno != ENOENT && errno != ENOTDIR)
+		return err_sys(err, "cannot remove '%s'", temp);
 	if (unlink(path) < 0 && errno != ENOENT)
 		return err_sys(err, "cannot remove '%s'", path);
 	if (access(dir, F_OK) == 0 && !file_sync_dir(dir, err))

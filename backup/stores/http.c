@@ -28,6 +28,9 @@ struct http_store {
 	struct store base;
 	struct transfer_client *client;
 	int64_t stall_ms, attempts;
+	bool swept;                               /* of the parts that dead processes left */
+	struct note_place notes;                  /* its where is url */
+	char *state_dir;                          /* owned */
 	char *url;                                /* owned, without a slash at the end */
 	char *user, *password, *bearer, *ca_file; /* owned, may be NULL; bearer is a header line */
 };
@@ -85,6 +88,8 @@ static bool take_config(struct http_store *s, const struct store_config *c, stru
 	s->url = mem_strdup(url);
 	for (size_t len = strlen(s->url); s->url[len - 1] == '/';)
 		s->url[--len] = '\0';
+	s->state_dir = mem_strdup(c->state_dir);
+	s->notes = (struct note_place){ s->state_dir, "http", s->url };
 	if (token && s->user)
 		return err_set(err, ERR_USAGE, "[store %s]: either user or token", c->name);
 	if (token && strpbrk(token, "\r\n"))
@@ -104,6 +109,7 @@ static void http_close(struct store *s)
 	struct http_store *self = (struct http_store *)s;
 
 	transfer_client_free(self->client);
+	free(self->state_dir);
 	free(self->url);
 	free(self->user);
 	free(self->ca_file);
@@ -372,17 +378,51 @@ static bool http_remove(struct store *s, const char *key, struct err *err)
 	return delete_key(self, key, err) && delete_empty_folder(self, key, err);
 }
 
-static void remove_part(const struct http_store *s, const char *part)
+static bool remove_part(const struct http_store *s, const char *part)
 {
 	struct err ignored = ERR_INIT; /* the failure that led here is the one reported */
 
-	(void)(delete_key(s, part, &ignored) && delete_empty_folder(s, part, &ignored));
+	return delete_key(s, part, &ignored) && delete_empty_folder(s, part, &ignored);
+}
+
+struct sweep {
+	const struct http_store *store;
+	bool gave_up; /* the server does not answer: not asked for every note */
+};
+
+static bool settle(void *ctx, const char *part, const struct strv *ids)
+{
+	struct sweep *sweep = ctx;
+
+	(void)ids;
+	sweep->gave_up = sweep->gave_up || !remove_part(sweep->store, part);
+	return !sweep->gave_up;
+}
+
+/* Before the first upload. */
+static void sweep(struct http_store *s)
+{
+	struct sweep ctx = { .store = s };
+
+	if (!s->swept)
+		notes_visit(&s->notes, settle, &ctx);
+	s->swept = true;
+}
+
+static void http_discard(struct upload *u)
+{
+	struct remote_upload *self = (struct remote_upload *)u;
+
+	remote_upload_end(self);
+	note_end(self->note, self->is_whole || remove_part((struct http_store *)u->store, self->part));
+	remote_upload_free(self);
 }
 
 static bool http_begin(struct store *s, const char *key, struct upload **out, struct err *err)
 {
 	struct http_store *self = (struct http_store *)s;
 
+	sweep(self);
 	if (!make_folder_of(self, key, err))
 		return false;
 	struct remote_upload *u = remote_upload_new(key);
@@ -391,8 +431,9 @@ static bool http_begin(struct store *s, const char *key, struct upload **out, st
 	add_headers(self, &u->headers, NULL);
 	u->req = request(self, "PUT", u->url, &u->headers);
 	u->req.body_len = TRANSFER_STREAM;
-	if (!transfer_start(self->client, &u->req, &u->transfer, err)) {
-		remote_upload_free(u);
+	if (!note_begin(&self->notes, u->part, &u->note, err) ||
+	    !transfer_start(self->client, &u->req, &u->transfer, err)) {
+		http_discard(&u->base);
 		return false;
 	}
 	*out = &u->base;
@@ -415,16 +456,6 @@ static bool http_finish(struct upload *u, struct err *err)
 	return self->is_whole;
 }
 
-static void http_discard(struct upload *u)
-{
-	struct remote_upload *self = (struct remote_upload *)u;
-
-	remote_upload_end(self);
-	if (!self->is_whole)
-		remove_part((struct http_store *)u->store, self->part);
-	remote_upload_free(self);
-}
-
 static bool put_part(const struct http_store *s, const char *part, const void *data, size_t len,
                      struct err *err)
 {
@@ -441,13 +472,13 @@ static bool http_put(struct store *s, const char *key, const void *data, size_t 
 {
 	const struct http_store *self = (struct http_store *)s;
 	cleanup_free char *part = remote_part(key);
+	struct note *note = NULL;
 
-	if (!make_folder_of(self, key, err))
+	if (!make_folder_of(self, key, err) || !note_begin(&self->notes, part, &note, err))
 		return false;
 	bool ok = put_part(self, part, data, len, err) && check_size(self, part, (int64_t)len, err) &&
 	          publish(self, part, key, (int64_t)len, err);
-	if (!ok)
-		remove_part(self, part);
+	note_end(note, ok || remove_part(self, part));
 	return ok;
 }
 

@@ -5,6 +5,7 @@
 #ifndef BACKUP_STORES_REMOTE_H
 #define BACKUP_STORES_REMOTE_H
 
+#include "backup/stores/notes.h"
 #include "backup/stores/store.h"
 #include "base/transfer.h"
 
@@ -43,6 +44,7 @@ struct remote_upload {
 	struct transfer *transfer;
 	struct transfer_request req;
 	char *url, *part, *key; /* owned */
+	struct note *note;      /* of the part; its end is whole or discarded */
 	struct strv headers;
 	int64_t bytes;
 	char last;    /* byte; valid with bytes > 0 */

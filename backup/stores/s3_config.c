@@ -237,6 +237,8 @@ bool s3_config_read(const struct store_config *c, struct s3_config *out, struct 
 	if (read_bucket(c, &s, err) && read_prefix(c, &s, err) && read_endpoint(c, &s, err) &&
 	    read_addressing(c, &s, err) && read_keys(c, &s, err) && read_numbers(c, &s, err)) {
 		read_region(c, &s);
+		s.place = mem_fmt("%s/%s", s.host ? s.host : "aws", s.bucket);
+		s.notes = (struct note_place){ s.state_dir, "s3", s.place };
 		*out = s;
 		return true;
 	}
@@ -264,5 +266,6 @@ void s3_config_clear(struct s3_config *c)
 	free(c->profile);
 	free(c->ca_file);
 	free(c->state_dir);
+	free(c->place);
 	*c = (struct s3_config){ .bucket = NULL };
 }

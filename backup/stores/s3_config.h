@@ -5,6 +5,7 @@
 #define BACKUP_STORES_S3_CONFIG_H
 
 #include "backup/backup.h"
+#include "backup/stores/notes.h"
 
 #include <stdint.h>
 
@@ -23,7 +24,8 @@ struct s3_config {
 	char *access_key, *secret_key, *session_token; /* as configured, NULL: found elsewhere */
 	char *profile;      /* as configured, NULL: AWS_PROFILE, "default" */
 	char *ca_file;      /* NULL: the system's authorities */
-	char *state_dir;    /* where open uploads are noted, NULL: nowhere */
+	struct note_place notes; /* of open uploads; its texts are the next two */
+	char *state_dir, *place;
 	int64_t part_size;
 	int64_t stall_ms;
 	int attempts;

@@ -1,7 +1,6 @@
 #include "backup/stores/s3_multipart.h"
 
 #include "backup/stores/s3_list.h"
-#include "backup/stores/s3_notes.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/mem.h"
@@ -287,7 +286,7 @@ void s3_multipart_sweep(struct s3_client *c)
 	cleanup_s3_open_uploads struct s3_open_uploads open = { .v = NULL };
 	struct err ignored = ERR_INIT;
 
-	s3_notes_visit(config, settle, c);
+	notes_visit(&config->notes, settle, c);
 	if (!s3_list_uploads(c, config->prefix, &open, &ignored))
 		return;
 	for (size_t i = 0; i < open.n; i++) {

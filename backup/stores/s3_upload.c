@@ -1,7 +1,6 @@
 #include "backup/stores/s3_upload.h"
 
 #include "backup/stores/s3_multipart.h"
-#include "backup/stores/s3_notes.h"
 #include "backup/stream/thread.h"
 #include "base/cleanup.h"
 #include "base/mem.h"
@@ -23,7 +22,7 @@ struct s3_upload {
 	bool doubtful; /* another one of that key may be open */
 	bool done;     /* the object is there, whole */
 	bool tried;    /* it may be there */
-	struct s3_note *note;
+	struct note *note;
 	struct s3_parts parts;
 	struct buf filling, sending;
 
@@ -162,11 +161,11 @@ static bool begin_multipart(struct s3_upload *u, struct err *err)
 {
 	if (u->id)
 		return true;
-	if (!s3_note_begin(s3_client_config(u->client), u->key, &u->note, err))
+	if (!note_begin(&s3_client_config(u->client)->notes, u->key, &u->note, err))
 		return false;
 	u->doubtful = true;
 	return s3_multipart_begin(u->client, u->key, &u->id, &u->doubtful, err) &&
-	       s3_note_upload(u->note, u->id, err);
+	       note_add(u->note, u->id, err);
 }
 
 static bool start_part(struct s3_upload *u, struct err *err)
@@ -209,7 +208,7 @@ static void settle_note(struct s3_upload *u)
 	struct err ignored = ERR_INIT;
 	bool settled = !u->doubtful || s3_multipart_abort_all(u->client, u->key, &ignored);
 
-	s3_note_end(u->note, settled);
+	note_end(u->note, settled);
 	u->note = NULL;
 }
 
@@ -240,7 +239,7 @@ static void take_back(struct s3_upload *u)
 		settled = s3_remove(u->client, u->key, &ignored) && settled;
 	if (u->doubtful)
 		settled = s3_multipart_abort_all(u->client, u->key, &ignored) && settled;
-	s3_note_end(u->note, settled);
+	note_end(u->note, settled);
 }
 
 void s3_upload_discard(struct upload *upload)

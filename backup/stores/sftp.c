@@ -28,7 +28,10 @@ struct sftp_store {
 	struct transfer_ssh ssh; /* its texts are below */
 	int64_t stall_ms, attempts;
 	bool is_relative; /* path begins at the login's home */
+	bool swept;       /* of the parts that dead processes left */
+	struct note_place notes;
 	/* owned */
+	char *state_dir, *place;
 	char *server, *path, *user, *password, *key_file, *key_passphrase, *known_hosts;
 };
 
@@ -87,6 +90,9 @@ static bool take_config(struct sftp_store *s, const struct store_config *c, stru
 		return err_set(err, ERR_USAGE, "[store %s]: host must be a name or an address", c->name);
 	take_place(s, host, port, path);
 	s->user = mem_strdup(user);
+	s->state_dir = mem_strdup(c->state_dir);
+	s->place = mem_fmt("%s@%s:%s", s->user, s->server, s->path);
+	s->notes = (struct note_place){ s->state_dir, "sftp", s->place };
 	return true;
 }
 
@@ -102,6 +108,8 @@ static void sftp_close(struct store *s)
 	struct sftp_store *self = (struct sftp_store *)s;
 
 	transfer_client_free(self->client);
+	free(self->state_dir);
+	free(self->place);
 	free(self->server);
 	free(self->path);
 	free(self->user);
@@ -226,8 +234,8 @@ static void add_rmdirs(const struct sftp_store *s, const char *key, struct strv 
 	}
 }
 
-/* Best effort, for what failed: the failure that led here is the one reported. */
-static void remove_part(const struct sftp_store *s, const char *part)
+/* For what failed: the failure that led here is the one reported. */
+static bool remove_part(const struct sftp_store *s, const char *part)
 {
 	cleanup_free char *file = word_of(s, part);
 	cleanup_strv struct strv commands = STRV_INIT;
@@ -235,7 +243,31 @@ static void remove_part(const struct sftp_store *s, const char *part)
 
 	strv_fmt(&commands, "*rm %s", file);
 	add_rmdirs(s, part, &commands); /* fails where something else is */
-	(void)!command(s, &commands, true, &ignored);
+	return command(s, &commands, true, &ignored);
+}
+
+struct sweep {
+	const struct sftp_store *store;
+	bool gave_up; /* the server does not answer: not asked for every note */
+};
+
+static bool settle(void *ctx, const char *part, const struct strv *ids)
+{
+	struct sweep *sweep = ctx;
+
+	(void)ids;
+	sweep->gave_up = sweep->gave_up || !remove_part(sweep->store, part);
+	return !sweep->gave_up;
+}
+
+/* Before the first upload. */
+static void sweep(struct sftp_store *s)
+{
+	struct sweep ctx = { .store = s };
+
+	if (!s->swept)
+		notes_visit(&s->notes, settle, &ctx);
+	s->swept = true;
 }
 
 /* ------------------------------------------------------------------ writing */
@@ -255,6 +287,15 @@ static bool check_end(const struct sftp_store *s, const char *key, int64_t bytes
 	       err_set(err, ERR_IO, "the server has not kept all %lld bytes", (long long)bytes);
 }
 
+static void sftp_discard(struct upload *u)
+{
+	struct remote_upload *self = (struct remote_upload *)u;
+
+	remote_upload_end(self); /* a stream that runs holds the file open */
+	note_end(self->note, self->is_whole || remove_part((struct sftp_store *)u->store, self->part));
+	remote_upload_free(self);
+}
+
 static bool sftp_begin(struct store *s, const char *key, struct upload **out, struct err *err)
 {
 	struct sftp_store *self = (struct sftp_store *)s;
@@ -264,10 +305,12 @@ static bool sftp_begin(struct store *s, const char *key, struct upload **out, st
 	u->url = url_of(self, u->part);
 	u->req = request(self, "PUT", u->url);
 	u->req.body_len = TRANSFER_STREAM;
+	sweep(self);
 	/* No bytes yet: but login, folders and file are there afterwards. */
-	if (!transfer_start(self->client, &u->req, &u->transfer, err) ||
+	if (!note_begin(&self->notes, u->part, &u->note, err) ||
+	    !transfer_start(self->client, &u->req, &u->transfer, err) ||
 	    !transfer_write(u->transfer, "", 0, err)) {
-		remote_upload_free(u);
+		sftp_discard(&u->base);
 		return false;
 	}
 	*out = &u->base;
@@ -289,30 +332,22 @@ static bool sftp_finish(struct upload *u, struct err *err)
 	return self->is_whole;
 }
 
-static void sftp_discard(struct upload *u)
-{
-	struct remote_upload *self = (struct remote_upload *)u;
-
-	remote_upload_end(self); /* a stream that runs holds the file open */
-	if (!self->is_whole)
-		remove_part((struct sftp_store *)u->store, self->part);
-	remote_upload_free(self);
-}
-
 static bool put_once(struct sftp_store *s, const char *key, const void *data, size_t len, struct err *err)
 {
 	cleanup_transfer_result struct transfer_result r = TRANSFER_RESULT_INIT(LIST_MAX);
 	cleanup_free char *part = remote_part(key);
 	cleanup_free char *url = url_of(s, part);
 	struct transfer_request req = request(s, "PUT", url);
+	struct note *note = NULL;
 
 	req.body = data;
 	req.body_len = (int64_t)len;
+	if (!note_begin(&s->notes, part, &note, err))
+		return false;
 	bool ok = transfer_run(s->client, &req, &r, err) &&
 	          (len == 0 || check_end(s, part, (int64_t)len, ((const char *)data)[len - 1], err)) &&
 	          publish(s, part, key, err);
-	if (!ok)
-		remove_part(s, part);
+	note_end(note, ok || remove_part(s, part));
 	return ok;
 }
 

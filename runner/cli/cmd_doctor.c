@@ -326,17 +326,40 @@ static void look_at_stores(struct diagnosis *d, const struct stores *stores)
 }
 
 /* How long it takes to come back is known only where it was tried. */
-static void look_at_drill(struct diagnosis *d, const struct stores *stores)
+static void look_at_drill(struct diagnosis *d, const struct stores *stores, const struct backup_list *list)
 {
 	struct last_drill last;
 	char took[TEXT_SHORT], size[TEXT_SHORT];
 
-	if (drill_last(stores, conninfo_dbname(d->app->database), &last))
+	if (drill_last(stores, list, conninfo_dbname(d->app->database), &last))
 		add(d, "drill", VERDICT_PASS, NULL, "backup %s (%s) came back in %s, measured at %s",
 		    last.backup, text_size(last.bytes, size), text_duration(last.ms, took), last.at);
 	else
 		add(d, "drill", VERDICT_WARN, "ripcord backup drill ID measures it",
 		    "how long a recovery takes was never measured");
+}
+
+/* Half a backup: what is certain to be ours and dead the next start takes away by itself. */
+static void look_at_leftovers(struct diagnosis *d, const struct backup_list *list)
+{
+	for (size_t i = 0; i < list->n_leftovers; i++)
+		add(d, "leftovers", VERDICT_WARN,
+		    "ripcord backup prune --leftovers removes it when it is a day old",
+		    "store %s: %s has no manifest: it is being written, or was left by a backup that broke "
+		    "off",
+		    list->leftovers[i].store, list->leftovers[i].folder);
+	if (list->n_leftovers == 0)
+		add(d, "leftovers", VERDICT_PASS, NULL, "no half of a backup in the stores");
+}
+
+static void look_at_backups(struct diagnosis *d, const struct stores *stores)
+{
+	cleanup_backup_list struct backup_list list = { .n = 0 };
+	struct err ignored = ERR_INIT; /* look_at_stores() has said it */
+
+	if (backup_list_read(stores, &list, &ignored))
+		look_at_leftovers(d, &list);
+	look_at_drill(d, stores, &list);
 }
 
 static bool examine(struct diagnosis *d, struct err *err)
@@ -359,7 +382,7 @@ static bool examine(struct diagnosis *d, struct err *err)
 	look_at_quarantine(d);
 	look_at_schema(d, db, &f);
 	look_at_stores(d, &stores);
-	look_at_drill(d, &stores);
+	look_at_backups(d, &stores);
 	ask_gates(d, &f);
 	return true;
 }

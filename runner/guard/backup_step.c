@@ -137,6 +137,7 @@ static bool take(struct run *run, struct snapshot *s, struct err *err)
 		.bin_dir = run->bin_dir,
 		.snapshot = rows_get(s->answer, 0, SNAPSHOT_NAME),
 		.private_dir = run->private_dir,
+		.state_dir = run->config->state_dir,
 		.database = run->database,
 		.system_identifier = run->before.system_identifier,
 		.heads = ledger_heads(run->ledger),

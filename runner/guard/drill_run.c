@@ -170,15 +170,11 @@ void drill_result_clear(struct drill_result *r)
 
 /* ------------------------------------------------------------------ the last one */
 
-bool drill_last(const struct stores *stores, const char *database, struct last_drill *out)
+bool drill_last(const struct stores *stores, const struct backup_list *list, const char *database,
+                struct last_drill *out)
 {
-	cleanup_backup_list struct backup_list list = { .n = 0 };
-	struct err ignored = ERR_INIT;
-
-	if (!backup_list_read(stores, &list, &ignored))
-		return false; /* who asks looks at the stores anyway */
-	for (size_t i = 0; i < list.n; i++) {
-		const struct manifest *m = list.v[i].manifest;
+	for (size_t i = 0; i < list->n; i++) {
+		const struct manifest *m = list->v[i].manifest;
 		const char *is = manifest_str(m, "database"), *how = manifest_verified_how(m);
 		struct backup_drill drill;
 

@@ -29,6 +29,7 @@ struct last_drill {
 	int64_t ms, bytes; /* bytes: of the backup, as stored */
 };
 /* Of this database, the newest backup whose drill was measured; false when there is none. */
-bool drill_last(const struct stores *stores, const char *database, struct last_drill *out);
+bool drill_last(const struct stores *stores, const struct backup_list *list, const char *database,
+                struct last_drill *out);
 
 #endif

@@ -3,6 +3,7 @@
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "runner/guard/drill_run.h"
+#include "runner/guard/proofs.h"
 
 #include <string.h>
 
@@ -31,6 +32,25 @@ static void show_way_back(const struct run *run, FILE *out)
 	fprintf(out, "; %s\n", writes_words(run->writes));
 }
 
+/* "[proven reversible with 20 rows]", "[proven to lose data: column public.t.c]", "[not proven]" */
+static void show_proof(const struct run *run, const struct revision *r, FILE *out)
+{
+	static const char *const words[] = { [PROOF_REVERSIBLE] = "proven reversible",
+		                             [PROOF_LOSES_DATA] = "reversible, but proven to lose data",
+		                             [PROOF_IRREVERSIBLE] = "proven irreversible",
+		                             [PROOF_ERROR] = "not proven" };
+	struct proof proof = { .verdict = PROOF_ERROR };
+	bool found = proofs_find(run->config->state_dir, r, &proof);
+
+	fprintf(out, "  [%s", words[proof.verdict]);
+	for (size_t i = 0; i < proof.loses.n; i++)
+		fprintf(out, "%s%s", i == 0 ? ": " : ", ", proof.loses.v[i]);
+	if (found && proof.verdict == PROOF_REVERSIBLE && proof.sample > 0)
+		fprintf(out, " with %lld rows a table", (long long)proof.sample);
+	fputc(']', out);
+	proof_clear(&proof);
+}
+
 static void show_steps(const struct run *run, FILE *out)
 {
 	bool down = run->request->verb == GUARD_DOWNGRADE;
@@ -48,6 +68,8 @@ static void show_steps(const struct run *run, FILE *out)
 			fprintf(out, "  [only a restore undoes it: %s]", r->downgrade.irreversible);
 		else if (!down && !r->downgrade.present)
 			fprintf(out, "  [no downgrade: only a restore undoes it]");
+		else
+			show_proof(run, r, out);
 		fputc('\n', out);
 	}
 }
@@ -55,12 +77,15 @@ static void show_steps(const struct run *run, FILE *out)
 /* Only a plan that is looked at asks the stores for it: a run that follows does not wait for a listing. */
 static void show_recovery(const struct run *run, FILE *out)
 {
+	cleanup_backup_list struct backup_list list = { .n = 0 };
+	struct err ignored = ERR_INIT; /* the gates look at the stores */
 	struct last_drill last;
 	char took[TEXT_SHORT], size[TEXT_SHORT];
 
 	if (!run->request->plan_only || run->request->no_backup_reason)
 		return;
-	if (drill_last(&run->stores, run->database, &last))
+	if (backup_list_read(&run->stores, &list, &ignored) &&
+	    drill_last(&run->stores, &list, run->database, &last))
 		fprintf(out, "  recovery     %s when it was last measured (%s, backup %s of %s)\n",
 		        text_duration(last.ms, took), last.at, last.backup, text_size(last.bytes, size));
 	else

@@ -110,8 +110,14 @@ bool run_connect(struct run *run, struct err *err)
 bool run_open_stores(struct run *run, struct err *err)
 {
 	run->private_dir = mem_fmt("%s/private", run->config->state_dir);
-	return file_make_dirs(run->private_dir, 0700, err) &&
-	       stores_open(run->config->store_configs, run->config->n_store_configs, &run->stores, err);
+	if (!file_make_dirs(run->private_dir, 0700, err) ||
+	    !stores_open(run->config->store_configs, run->config->n_store_configs, &run->stores, err))
+		return false;
+	cleanup_strv struct strv told = STRV_INIT;
+	backup_sweep(&run->stores, run->config->state_dir, &told);
+	for (size_t i = 0; i < told.n; i++)
+		log_warn("%s", told.v[i]);
+	return true;
 }
 
 /* The gates have looked for them already; only a run without gates looks here. */

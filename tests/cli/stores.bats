@@ -162,7 +162,10 @@ assert_untouched() {
 
 sshd_pid() { for pid in $(cat "$NET_DIR/pids"); do ! grep -q sshd "/proc/$pid/cmdline" || echo "$pid"; done; }
 
-@test "killed in the middle of an upload: nothing is listed" {
+# Folders of backups, listed or not, in the three stores.
+backup_folders() { find backups "$NET_FILES/sftp" "$NET_FILES/http" -mindepth 2 -maxdepth 2 -type d 2>/dev/null | wc -l; }
+
+@test "killed in the middle of an upload: nothing is listed, and the next start sweeps" {
   three_stores
   sql "INSERT INTO t SELECT n, encode(sha256(n::text::bytea), 'hex') || encode(sha512(n::text::bytea), 'hex') FROM generate_series(1, 400000) n"
   "$RIPCORD" backup create 3>&- 4>&- &
@@ -173,11 +176,62 @@ sshd_pid() { for pid in $(cat "$NET_DIR/pids"); do ! grep -q sshd "/proc/$pid/cm
   run_ripcord backup list --json
   assert_exit 0
   assert_json '. == []'
+  [ -n "$(find backups -name '*.partial')" ] || fail "nothing to sweep"
   # The next one is not in its way.
   run_ripcord backup create --json
   assert_exit 0
+  assert_stderr_has "left by a backup that was killed, is removed"
   run_ripcord backup list --json
   assert_json 'length == 1'
+  assert_same hidden "" "$(find "$NET_FILES" backups -name '.part-*' -o -name '*.partial')"
+  assert_same folders 3 "$(backup_folders)"
+  assert_same notes "" "$(find .ripcord/uploads -type f)"
+}
+
+@test "what another run uploads is not swept while it lives" {
+  three_stores
+  sql "INSERT INTO t SELECT n, encode(sha256(n::text::bytea), 'hex') || encode(sha512(n::text::bytea), 'hex') FROM generate_series(1, 400000) n"
+  "$RIPCORD" -q backup create 3>&- 4>&- &
+  pid=$!
+  wait_until 30 part_has_grown
+  kill -STOP $pid
+  new_database other
+  run_ripcord backup create
+  assert_exit 0
+  part_has_grown || fail "the other's part is gone"
+  assert_same folders 6 "$(backup_folders)"
+  kill -CONT $pid
+  wait $pid
+  run_ripcord backup list --json
+  assert_json 'length == 2 and all(.[]; .stores == ["local", "sftp", "http"])'
+  assert_same notes "" "$(find .ripcord/uploads -type f)"
+  new_database
+}
+
+@test "a take that died between the data and the manifest is swept; a whole one, and another machine's, are not" {
+  configure "[backup]" "verify = read"
+  run_ripcord backup create
+  assert_exit 0
+  folder=$(newest_backup)
+  mkdir -p .ripcord/uploads
+  note() { printf '{"key":"%s","place":"%s"}\n{"id":"local"}\n' "${1#backups/}" "$2" >".ripcord/uploads/$3.backup"; }
+  cp -r "$folder" "$folder.half" && rm "$folder.half/manifest.json" "$folder.half"/verified-*
+  cp -r "$folder.half" "$folder.away"
+  note "$folder" "$(hostname)" 1
+  note "$folder.half" "$(hostname)" 2
+  note "$folder.away" elsewhere 3
+  run_ripcord doctor --json
+  assert_json 'any(.checks[]; .check == "leftovers" and .verdict == "warn" and (.message | contains($f)) and (.hint | contains("--leftovers")))' \
+    --arg f "$(basename "$folder").away"
+  run_ripcord backup create
+  assert_exit 0
+  [ -e "$folder/manifest.json" ] && [ -e "$folder/backup.tar" ] || fail "a whole backup was touched"
+  [ ! -e "$folder.half" ] || fail "half a backup is still there"
+  [ -e "$folder.away/backup.tar" ] || fail "another machine's was touched"
+  assert_same notes ".ripcord/uploads/3.backup" "$(find .ripcord/uploads -type f)"
+  rm -r "$folder.away"
+  run_ripcord doctor --json
+  assert_json 'any(.checks[]; .check == "leftovers" and .verdict == "pass")'
 }
 part_has_grown() { find "$NET_FILES/sftp" -name '.part-*' -size +100k 2>/dev/null | grep -q .; }
 

@@ -1,6 +1,6 @@
 /* The S3 store against prepared answers: what is tried again and what is not, and that no answer is believed blindly. */
 #include "backup/stores/s3_config.h"
-#include "backup/stores/s3_notes.h"
+#include "backup/stores/notes.h"
 #include "backup/stores/s3_upload.h"
 #include "backup/stores/store.h"
 #include "base/cleanup.h"
@@ -528,30 +528,30 @@ static void notes_of_the_dead_are_read(void **state)
 	struct s3_config mine = config_of("backups", "http://127.0.0.1:1", "auto");
 	struct s3_config other = config_of("others", "http://127.0.0.1:1", "auto");
 	cleanup_strv struct strv seen = STRV_INIT;
-	struct s3_note *note = NULL;
+	struct note *note = NULL;
 	struct err err = ERR_INIT;
 
-	mine.state_dir = mem_strdup(state_dir);
-	other.state_dir = mem_strdup(state_dir);
+	mine.notes.state_dir = mine.state_dir = mem_strdup(state_dir);
+	other.notes.state_dir = other.state_dir = mem_strdup(state_dir);
 	pid_t child = fork();
 	if (child == 0) { /* dies with its note open */
-		bool ok = s3_note_begin(&mine, "a/key", &note, &err) && s3_note_upload(note, "id1", &err) &&
-		          s3_note_begin(&mine, "a/second", &note, &err);
+		bool ok = note_begin(&mine.notes, "a/key", &note, &err) && note_add(note, "id1", &err) &&
+		          note_begin(&mine.notes, "a/second", &note, &err);
 		_exit(ok ? 0 : 1);
 	}
 	int status = 1;
 	assert_int_equal(waitpid(child, &status, 0), child);
 	assert_int_equal(status, 0);
-	assert_true(s3_note_begin(&mine, "a/living", &note, &err));
-	s3_notes_visit(&other, take_all, &seen);
+	assert_true(note_begin(&mine.notes, "a/living", &note, &err));
+	notes_visit(&other.notes, take_all, &seen);
 	assert_int_equal(seen.n, 0);
-	s3_notes_visit(&mine, take_all, &seen);
+	notes_visit(&mine.notes, take_all, &seen);
 	assert_int_equal(seen.n, 3);
 	assert_true(strv_has(&seen, "a/key") && strv_has(&seen, "id1") && strv_has(&seen, "a/second"));
-	s3_notes_visit(&mine, take_all, &seen);
+	notes_visit(&mine.notes, take_all, &seen);
 	assert_int_equal(seen.n, 3);
-	s3_note_end(note, false);
-	s3_notes_visit(&mine, take_all, &seen);
+	note_end(note, false);
+	notes_visit(&mine.notes, take_all, &seen);
 	assert_true(strv_has(&seen, "a/living"));
 	s3_config_clear(&mine);
 	s3_config_clear(&other);
