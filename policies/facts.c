@@ -9,7 +9,8 @@ void facts_clear(struct facts *f)
 		&f->unrestorable,    &f->extensions_missing,
 		&f->standbys,        &f->unmodelled,
 		&f->stores_failing,  &f->name_bound_extensions,
-		&f->no_downgrade,    &f->unasked,
+		&f->no_downgrade,    &f->proven_irreversible,
+		&f->proven_losing,   &f->unasked,
 		&f->owned,
 	};
 

@@ -63,6 +63,8 @@ struct facts {
 	bool ladder_downgrades;
 	const char *unfinished_run;   /* its id, NULL for none */
 	struct strv no_downgrade;     /* revisions on the way without a downgrade */
+	/* Revisions on the way whose downgrade was tried: it does not lead back; it does, but loses data. */
+	struct strv proven_irreversible, proven_losing;
 	bool one_head_needed;         /* the target names one head: `head`, `+1` */
 	size_t steps;
 	struct strv unasked;          /* questions that the server did not answer: lists that may be longer than they look */

@@ -68,6 +68,7 @@ static const struct gate {
 	{ "one-head", "a target of one head needs one head", gate_one_head, ERR_REFUSED },
 	{ "downgrades", "a revision without downgrade is undone by a restore alone", gate_downgrades,
 	  ERR_REFUSED },
+	{ "proofs", "a downgrade that is proven not to lead back is no way back", gate_proofs, ERR_REFUSED },
 	{ "way-back", "the ladder must lead back", gate_way_back, ERR_REFUSED },
 };
 #define GATES_COUNT (sizeof(gates) / sizeof(gates[0]))

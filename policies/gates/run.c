@@ -35,6 +35,26 @@ void gate_downgrades(const struct facts *f, const struct preset *preset, struct 
 	}
 }
 
+/* Behind the downgrade stands the restore, which takes no notice of what either found. */
+void gate_proofs(const struct facts *f, const struct preset *preset, struct finding *out)
+{
+	bool relied_on = f->ladder_downgrades && !may_restore(f);
+
+	(void)preset;
+	say(out, VERDICT_PASS, "no downgrade on the way is proven not to lead back");
+	if (f->proven_irreversible.n > 0) {
+		say_list(out, relied_on ? VERDICT_REFUSE : VERDICT_WARN, "proven not to lead back",
+		         &f->proven_irreversible);
+		advise(out, relied_on
+		                    ? "correct the downgrade, or take a backup and put restore in on_failure"
+		                    : "correct the downgrade, or declare it irreversible");
+	} else if (f->proven_losing.n > 0) {
+		say_list(out, relied_on ? VERDICT_WARN : VERDICT_PASS, "the downgrade is proven to lose data",
+		         &f->proven_losing);
+		advise(out, relied_on ? "what it loses would come back by a restore alone" : "");
+	}
+}
+
 void gate_way_back(const struct facts *f, const struct preset *preset, struct finding *out)
 {
 	(void)preset;

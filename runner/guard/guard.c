@@ -148,6 +148,21 @@ static bool gather(struct run *run, struct err *err)
 	return true;
 }
 
+/* What `prove` found of the files as they are now.  One that is declared irreversible is among those without a
+ * downgrade already. */
+static void facts_of_proof(struct run *run, const struct revision *r)
+{
+	struct proof proof = { .verdict = PROOF_ERROR };
+
+	if (!proofs_find(run->config->state_dir, r, &proof))
+		return;
+	if (proof.verdict == PROOF_IRREVERSIBLE && r->downgrade.present && !r->downgrade.irreversible)
+		strv_add(&run->facts.proven_irreversible, r->id);
+	if (proof.verdict == PROOF_LOSES_DATA)
+		strv_add(&run->facts.proven_losing, r->id);
+	proof_clear(&proof);
+}
+
 static void facts_of_plan(struct run *run)
 {
 	struct facts *f = &run->facts;
@@ -167,6 +182,8 @@ static void facts_of_plan(struct run *run)
 		const struct revision *r = run->plan->steps[i].revision;
 		if (!r->downgrade.present || r->downgrade.irreversible)
 			strv_add(&f->no_downgrade, r->id);
+		if (run->request->verb == GUARD_UPGRADE)
+			facts_of_proof(run, r);
 	}
 }
 
@@ -349,6 +366,7 @@ static bool step_record(struct run *run, struct err *err)
 	strv_add_all(&run->report->to, ledger_heads(run->ledger));
 	if (run->request->verb == GUARD_DOWNGRADE)
 		run_compare_with_left(run, hex);
+	left_keep(run, now);
 	return lift_pin(run, err) &&
 	       run_journal(run, "after", "done", json_pack("{s:s}", "fingerprint", hex), err);
 }
@@ -366,7 +384,6 @@ static const struct guard_step guard_steps[] = {
 	{ "plan", "read the revisions and where the database stands", step_plan, false, false },
 	{ "gates", "check what must be true before anything changes", step_gates, false, false },
 	{ "confirm", "ask", step_confirm, false, false },
-	left_keep(run, now);
 	{ "lock", "hold the lock and read everything again", step_lock, false, false },
 	{ "backup", "take a backup", step_backup, true, false },
 	{ "read-back", "read it back and restore what verify says", step_read_back, true, false },

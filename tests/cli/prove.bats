@@ -139,3 +139,32 @@ make_history() {
   assert_stderr_has "was left over, and is dropped"
   assert_same "scratch databases" 0 "$(scratches)"
 }
+
+@test "the plan shows what was proven, and a downgrade that does not lead back is refused where nothing else does" {
+  make_history
+  run_ripcord upgrade good2 --plan
+  assert_stdout_has "[not proven]"
+  run_ripcord prove good2 --sample 5
+  run_ripcord prove loss3 wrong4 told5
+  assert_exit 3
+  run_ripcord upgrade head --plan
+  assert_exit 0
+  [[ $output =~ base1[^$'\n']*"[not proven]" ]] || fail "base1 was never proven"
+  [[ $output =~ good2[^$'\n']*"[proven reversible with 5 rows a table]" ]] || fail "good2 was proven"
+  [[ $output =~ loss3[^$'\n']*"lose data: column public.person.mail]" ]] || fail "loss3 loses mail"
+  [[ $output =~ wrong4[^$'\n']*"[proven irreversible]" ]] || fail "wrong4 does not lead back"
+  assert_stdout_has "warn         proofs: proven not to lead back: wrong4"
+  run_ripcord upgrade head --yes --json -x guard.on_failure=downgrade
+  assert_exit 3
+  assert_json '.failure.message | contains("wrong4 (proofs)")'
+  # A file that was edited is another one.
+  sed -i 's/DROP INDEX person_name;/& ALTER TABLE person ALTER nick DROP DEFAULT;/' "$(revision_file wrong4)"
+  run_ripcord upgrade head --plan -x guard.on_failure=downgrade
+  assert_exit 0
+  run_ripcord prove wrong4
+  assert_exit 0
+  # Nor does a folder that cannot be read stop a run.
+  printf 'x' >"$(find .ripcord/proofs -type f | head -1)"
+  run_ripcord upgrade head --yes --json
+  assert_exit 0
+}

@@ -148,6 +148,9 @@ static void two_heads_for_one(struct facts *f)
 static void two_in_database(struct facts *f) { f->heads_in_database = 2; }
 static void no_downgrade(struct facts *f) { strv_add(&f->no_downgrade, "8c4f1a2b9d3e"); }
 
+static void irreversible(struct facts *f) { strv_add(&f->proven_irreversible, "8c4f1a2b9d3e"); }
+static void losing(struct facts *f) { strv_add(&f->proven_losing, "8c4f1a2b9d3e"); }
+
 /* ------------------------------------------------------------------ each gate, each of its answers */
 
 static const struct {
@@ -244,6 +247,13 @@ static const struct {
 	{ "one-head", { two_heads_for_one }, VERDICT_REFUSE },
 	{ "one-head", { two_in_database }, VERDICT_WARN },
 	{ "downgrades", { no_downgrade }, VERDICT_WARN },
+	{ "proofs", { irreversible }, VERDICT_WARN },
+	{ "proofs", { irreversible, no_restore }, VERDICT_REFUSE },
+	{ "proofs", { irreversible, waived }, VERDICT_REFUSE },
+	{ "proofs", { irreversible, no_ladder }, VERDICT_WARN },
+	{ "proofs", { losing }, VERDICT_PASS },
+	{ "proofs", { losing, no_restore }, VERDICT_WARN },
+	{ "proofs", { losing, irreversible, no_restore }, VERDICT_REFUSE },
 	{ "way-back", { no_restore }, VERDICT_WARN },
 	{ "way-back", { no_ladder }, VERDICT_WARN },
 	{ "way-back", { waived }, VERDICT_WARN },
@@ -315,7 +325,7 @@ static void each_gate_answers(void **state)
 static void every_gate_has_its_cases(void **state)
 {
 	(void)state;
-	assert_int_equal(gates_count(), 32);
+	assert_int_equal(gates_count(), 33);
 	for (size_t i = 0; i < gates_count(); i++) {
 		bool tried = false;
 
