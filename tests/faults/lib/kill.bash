@@ -91,7 +91,7 @@ kill_cases() {
 # A killed run has no result of its own: recover's counts.
 run_kill() {
   local fault=$1 at=$2 after=$3 ended=0
-  case $after in elsewhere | writer) may_be_stuck=yes ;; esac
+  [ "$after" != writer ] || may_be_stuck=yes
   [ "$after" != writer ] || start_writer
   upgrade "$fault" "$at" || ended=$?
   moment=$(moment_of calls)
