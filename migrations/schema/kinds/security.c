@@ -45,6 +45,27 @@
 	" UNION ALL " SOURCE("pg_foreign_data_wrapper", "'F'", "fdwacl", "fdwowner") \
 	" UNION ALL " SOURCE("pg_foreign_server", "'S'", "srvacl", "srvowner")
 
+/* A global entry replaces acldefault(), one of a schema is added to it. */
+#define DEFAULTS(value) \
+	", source AS (SELECT oid, defaclacl AS acl, defaclrole AS owner, CASE WHEN defaclnamespace = 0" \
+	" THEN acldefault(CASE defaclobjtype WHEN 'S' THEN 's' ELSE defaclobjtype END, defaclrole)" \
+	" ELSE NULL::aclitem[] END AS base" \
+	" FROM pg_default_acl d WHERE" OURS("pg_default_acl", "d.oid") "), " \
+	"had AS (SELECT oid, grantee, " PRIVILEGES("s.owner") " AS privileges" \
+	" FROM source s, aclexplode(s.acl) GROUP BY 1, 2), " \
+	"made AS (SELECT oid, grantee, " PRIVILEGES("s.owner") " AS privileges" \
+	" FROM source s, aclexplode(s.base) GROUP BY 1, 2) " \
+	"SELECT CASE d.defaclobjtype WHEN 'r' THEN 'tables' WHEN 'S' THEN 'sequences' WHEN 'f'" \
+	" THEN 'functions'" \
+	" WHEN 'T' THEN 'types' WHEN 'n' THEN 'schemas' WHEN 'L' THEN 'large objects'" \
+	" ELSE d.defaclobjtype::text END" \
+	" || ' of ' || quote_ident(pg_get_userbyid(d.defaclrole)) || coalesce(' in ' || n.name, '')" \
+	" || ' to '" \
+	" || " GRANTEE("grantee") " AS name, coalesce(" value ", 'none') AS privileges" \
+	" FROM had FULL JOIN made USING (oid, grantee) JOIN pg_default_acl d USING (oid)" \
+	" LEFT JOIN space n ON n.oid = d.defaclnamespace" \
+	" WHERE had.privileges IS DISTINCT FROM made.privileges"
+
 static const struct kind_query QUERIES[] = {
 	/* Members of extensions are in: pg_dump carries their grants. */
 	{ "grant", .sql =
@@ -55,26 +76,7 @@ static const struct kind_query QUERIES[] = {
 		" FROM differs d, pg_identify_object(d.classid, d.objid, d.objsubid) i"
 		" WHERE NOT EXISTS (SELECT FROM hidden h WHERE h.classid = d.classid AND h.objid = d.objid)" },
 
-	/* A global entry replaces acldefault(), one of a schema is added to it. */
-	{ "default privileges", .if_any = NEW_IN("pg_default_acl"), .sql =
-		", source AS (SELECT oid, defaclacl AS acl, defaclrole AS owner, CASE WHEN defaclnamespace = 0"
-		" THEN acldefault(CASE defaclobjtype WHEN 'S' THEN 's' ELSE defaclobjtype END, defaclrole)"
-		" ELSE NULL::aclitem[] END AS base"
-		" FROM pg_default_acl d WHERE" OURS("pg_default_acl", "d.oid") "), "
-		"had AS (SELECT oid, grantee, " PRIVILEGES("s.owner") " AS privileges"
-		" FROM source s, aclexplode(s.acl) GROUP BY 1, 2), "
-		"made AS (SELECT oid, grantee, " PRIVILEGES("s.owner") " AS privileges"
-		" FROM source s, aclexplode(s.base) GROUP BY 1, 2) "
-		"SELECT CASE d.defaclobjtype WHEN 'r' THEN 'tables' WHEN 'S' THEN 'sequences' WHEN 'f'"
-		" THEN 'functions'"
-		" WHEN 'T' THEN 'types' WHEN 'n' THEN 'schemas' WHEN 'L' THEN 'large objects'"
-		" ELSE d.defaclobjtype::text END"
-		" || ' of ' || quote_ident(pg_get_userbyid(d.defaclrole)) || coalesce(' in ' || n.name, '')"
-		" || ' to '"
-		" || " GRANTEE("grantee") " AS name, coalesce(had.privileges, 'none') AS privileges"
-		" FROM had FULL JOIN made USING (oid, grantee) JOIN pg_default_acl d USING (oid)"
-		" LEFT JOIN space n ON n.oid = d.defaclnamespace"
-		" WHERE had.privileges IS DISTINCT FROM made.privileges" },
+	{ "default privileges", .if_any = NEW_IN("pg_default_acl"), .sql = DEFAULTS("had.privileges") },
 
 	{ "policy", .if_any = NEW_IN("pg_policy"), .sql =
 		"SELECT " ADDRESS("pg_policy", "p.oid") "quote_ident(p.polname) || ' on ' || r.name AS name, NOT p.polpermissive AS restrictive,"
@@ -126,6 +128,8 @@ static const struct kind_query BASES[] = {
 		" coalesce(d.base, 'none') AS privileges"
 		" FROM differs d, pg_identify_object(d.classid, d.objid, d.objsubid) i"
 		" WHERE NOT EXISTS (SELECT FROM hidden h WHERE h.classid = d.classid AND h.objid = d.objid)" },
+
+	{ "default privileges base", .if_any = NEW_IN("pg_default_acl"), .sql = DEFAULTS("made.privileges") },
 };
 
 const struct kind_list KINDS_BASES = KIND_LIST(BASES);

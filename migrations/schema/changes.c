@@ -1,0 +1,120 @@
+#include "migrations/schema/changes.h"
+
+#include "migrations/schema/changes/ddl.h"
+#include "migrations/schema/changes/steps.h"
+
+#include "base/cleanup.h"
+#include "base/mem.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+const char *hazard_name(enum hazard h)
+{
+	switch (h) {
+	case HAZARD_DATA_LOSS: return "data loss";
+	case HAZARD_REWRITE: return "rewrite";
+	case HAZARD_EXCLUSIVE_LOCK: return "exclusive lock";
+	case HAZARD_INDEX_BUILD: return "index build";
+	case HAZARD_NOT_TRANSACTIONAL: return "not transactional";
+	}
+	return "unknown";
+}
+
+void changes_clear(struct changes *c)
+{
+	for (size_t i = 0; i < c->n; i++) {
+		free(c->v[i].sql);
+		free(c->v[i].about);
+	}
+	free(c->v);
+	*c = (struct changes){ .v = NULL };
+}
+
+static void add_plain(struct changes *out, const char *sql, const char *about, unsigned hazards)
+{
+	out->v = mem_grow(out->v, out->n + 1, sizeof(*out->v));
+	out->v[out->n++] =
+		(struct change){ .sql = mem_strdup(sql), .about = mem_strdup(about), .hazards = hazards };
+}
+
+static void add_renames(const struct side *from, const struct changes_options *options, struct changes *out)
+{
+	for (size_t i = 0; i < from->renames.n; i++) {
+		cleanup_free char *about =
+			mem_fmt("%s: rename to %s", options->renames[i].from, options->renames[i].to);
+
+		add_plain(out, from->renames.v[i], about, HAZARD_EXCLUSIVE_LOCK);
+	}
+}
+
+/* The body of a function may name what is made after it. */
+static bool makes_functions(const struct objects *all)
+{
+	for (size_t i = 0; i < all->n; i++) {
+		const struct object *o = &all->v[i];
+
+		if (o->new && o->action != ACTION_NONE && fact_value(o->new, "source") &&
+		    (strcmp(o->kind->name, "function") == 0 || strcmp(o->kind->name, "procedure") == 0))
+			return true;
+	}
+	return false;
+}
+
+static bool write_step(struct writer *w, const struct step *s, struct err *err)
+{
+	switch (s->kind) {
+	case STEP_DROP: return ddl_drop(w, s->object, err);
+	case STEP_ALTER: return ddl_alter(w, s->object, err);
+	case STEP_CREATE: return ddl_create(w, s->object, err);
+	}
+	return false;
+}
+
+static bool write_all(struct objects *all, struct changes *out, struct err *err)
+{
+	cleanup_free struct step *steps = NULL;
+	struct writer w = { .all = all, .out = out };
+	size_t n = 0;
+
+	if (!steps_decide(all, err) || !steps_spread(all, err))
+		return false;
+	steps_fold(all);
+	if (!steps_order(all, &steps, &n, err))
+		return false;
+	if (makes_functions(all))
+		add_plain(out, "SET LOCAL check_function_bodies = off",
+		          "bodies of functions may name what is made after them", 0);
+	for (size_t i = 0; i < n; i++)
+		if (!write_step(&w, &steps[i], err))
+			return false;
+	return true;
+}
+
+bool schema_changes(struct db *from, struct db *to, const struct schema_options *schema,
+                    const struct changes_options *options, struct changes *out, struct err *err)
+{
+	struct side old = { .facts = NULL, .renames = STRV_INIT },
+		    new = { .facts = NULL, .renames = STRV_INIT };
+	struct objects all = { .concurrently = options && options->concurrently };
+	cleanup_changes struct changes made = { .v = NULL };
+	bool ok;
+
+	if (db_server_version(from) / 10000 != db_server_version(to) / 10000)
+		return err_set(err, ERR_USAGE, "the two servers are of different major versions, %d and %d",
+		               db_server_version(from) / 10000, db_server_version(to) / 10000);
+	ok = side_read(from, schema, options, &old, err) && side_read(to, schema, NULL, &new, err);
+	if (ok) {
+		objects_match(&old, &new, &all);
+		add_renames(&old, options, &made);
+		ok = write_all(&all, &made, err);
+	}
+	objects_clear(&all);
+	side_clear(&old);
+	side_clear(&new);
+	if (!ok)
+		return err_wrap(err, "cannot make the changes");
+	*out = made;
+	made = (struct changes){ .v = NULL };
+	return true;
+}

@@ -1,0 +1,186 @@
+#include "migrations/schema/changes/steps.h"
+#include "migrations/schema/changes/words.h"
+
+#include "base/cleanup.h"
+#include "base/mem.h"
+#include "base/text.h"
+
+#include <string.h>
+
+static bool is(const struct object *o, const char *kind) { return o && strcmp(o->kind->name, kind) == 0; }
+
+/* The same part of a table that this one inherits from: a column, a constraint. */
+static struct object *parents_part(const struct objects *all, const struct object *o, const struct fact *f,
+                                   bool new)
+{
+	const struct object *table = o->part_of;
+	const char *parents = table ? fact_value(new ? table->new : table->old, "parents") : NULL;
+	cleanup_strv struct strv names = STRV_INIT;
+
+	if (!parents || !fact_value(f, "inherited"))
+		return NULL;
+	words_list(&names, parents);
+	for (size_t i = 0; i < names.n; i++) {
+		size_t len = strlen(table->new ? table->new->name : table->old->name);
+		cleanup_free char *column =
+			mem_fmt("%s%s", names.v[i], f->name + (is(o, "column") ? len : 0));
+		cleanup_free char *constraint = mem_fmt(
+			"%.*s%s", (int)(strlen(f->name) - (is(o, "column") ? 0 : len)), f->name, names.v[i]);
+		struct object *part = objects_find(all, o->kind->name, is(o, "column") ? column : constraint);
+
+		if (part)
+			return part;
+	}
+	return NULL;
+}
+
+/* Whether `to` is reached from `from` by what is needed: then `from` cannot be made within `to`. */
+static bool reaches(const struct objects *all, const struct object *from, const struct object *to, int depth)
+{
+	for (FOR_LINKS(i, &all->new_needs, all, from)) {
+		const struct object *needed = all->new_needs.v[i];
+
+		if (needed == to || needed->part_of == to)
+			return true;
+		if (depth > 0 && object_makes(needed) && reaches(all, needed, to, depth - 1))
+			return true;
+	}
+	return false;
+}
+
+/* Through something else than the table itself. */
+static bool can_stand_within(const struct objects *all, const struct object *o, const struct object *table)
+{
+	enum { DEEP = 8 }; /* a longer way back to the table is seen as a cycle by the order */
+
+	for (FOR_LINKS(i, &all->new_needs, all, o)) {
+		const struct object *needed = all->new_needs.v[i];
+
+		if (needed == table || needed->part_of == table || needed->part_of == o)
+			continue;
+		if (object_makes(needed) && reaches(all, needed, table, DEEP))
+			return false;
+	}
+	return true;
+}
+
+static bool stands_in_table(const struct objects *all, const struct object *o, const struct object *table)
+{
+	const char *type = fact_value(o->new, "type");
+
+	if (fact_value(o->new, "not valid") || fact_value(o->new, "triggers enabled"))
+		return false;
+	return type && strcmp(type, "foreign key") != 0 && strcmp(type, "exclusion") != 0 &&
+	       is(table, "table") && !fact_value(table->new, "of type") && can_stand_within(all, o, table);
+}
+
+/* Whose statement makes o; NULL for its own. */
+static struct object *maker(const struct objects *all, struct object *o)
+{
+	struct object *whole = o->part_of, *parent;
+
+	if (!whole)
+		return NULL;
+	if (object_makes(whole)) {
+		if (is(o, "column") || is(o, "view column"))
+			return whole;
+		if (is(o, "constraint"))
+			return stands_in_table(all, o, whole) ? whole : NULL;
+		if (is(o, "column default"))
+			return is(whole, "column") && whole->part_of &&
+			                       can_stand_within(all, o, whole->part_of)
+			               ? whole
+			               : NULL;
+		if (is(o, "index partition") || is(o, "family operator") || is(o, "family function"))
+			return NULL;
+		if (is(o, "domain constraint"))
+			return !fact_value(o->new, "not valid") ? whole : NULL;
+	}
+	if (is(o, "sequence") && is(whole, "column"))
+		return whole;
+	if (is(o, "index") && is(whole, "constraint"))
+		return whole;
+	parent = parents_part(all, o, o->new, true);
+	return parent && object_makes(parent) ? parent : NULL;
+}
+
+/* An index of a partition goes with the parent's, unless the partition was detached before. */
+static struct object *parents_index(const struct objects *all, const struct object *index)
+{
+	const char *name = fact_value(index->old, "partition of");
+	const char *table = fact_value(index->old, "table");
+	struct object *parent = name ? objects_find(all, "index", name) : NULL;
+	struct object *partition = table ? objects_find(all, "partition", table) : NULL;
+
+	return parent && object_drops(parent) && partition && !object_drops(partition) ? parent : NULL;
+}
+
+/* The index of a constraint. */
+static const struct object *own_index(const struct objects *all, const struct object *constraint)
+{
+	for (FOR_LINKS(i, &all->old_users, all, constraint))
+		if (is(all->old_users.v[i], "index"))
+			return all->old_users.v[i];
+	return NULL;
+}
+
+/* A foreign key goes before the tables it ties together. */
+static bool ties(const struct objects *all, const struct object *o)
+{
+	const char *type = fact_value(o->old, "type");
+
+	if (!is(o, "constraint") || !type || strcmp(type, "foreign key") != 0)
+		return false;
+	for (FOR_LINKS(i, &all->old_needs, all, o)) {
+		const struct object *needed = all->old_needs.v[i];
+
+		if (needed != o->part_of && needed->part_of != o->part_of && object_drops(needed))
+			return true;
+	}
+	return false;
+}
+
+static struct object *dropper(const struct objects *all, struct object *o)
+{
+	struct object *whole = o->part_of, *parent;
+	const struct object *index = is(o, "index") ? o : is(o, "constraint") ? own_index(all, o) : NULL;
+
+	if (is(o, "sequence owner") && whole && object_drops(whole))
+		return whole;
+	if (is(o, "sequence") && fact_value(o->old, "identity of") && whole)
+		return whole;
+	if (whole && object_drops(whole) && !ties(all, o) && !is(o, "sequence owner"))
+		return whole;
+	if (whole && is(o, "index") && is(whole, "constraint"))
+		return whole;
+	if (index && (parent = parents_index(all, index)))
+		return parent;
+	parent = o->part_of && !is(o, "view column") ? parents_part(all, o, o->old, false) : NULL;
+	return parent && object_drops(parent) ? parent : NULL;
+}
+
+/* A sequence goes with the column that owns it, after its owner's statement would have. */
+static struct object *owning_column(const struct objects *all, const struct object *sequence)
+{
+	const char *column = fact_value(sequence->old, "owned by");
+	struct object *owner = column ? objects_find(all, "column", column) : NULL;
+
+	return owner && object_drops(owner) ? owner : NULL;
+}
+
+void steps_fold(struct objects *all)
+{
+	for (size_t i = 0; i < all->n; i++) {
+		struct object *o = &all->v[i], *by = NULL;
+
+		if (object_makes(o) && (by = maker(all, o)))
+			o->made_by = by;
+		if (!object_drops(o))
+			continue;
+		by = dropper(all, o);
+		if (!by && is(o, "sequence"))
+			by = owning_column(all, o);
+		if (by)
+			o->dropped_by = by;
+	}
+}
