@@ -59,7 +59,8 @@ static bool connect(struct run *run, struct err *err)
 	                       err);
 }
 
-/* A drill that was killed leaves its database, named by its COMMENT; one that goes on has a session in it. */
+/* A drill that was killed leaves its database, named by its COMMENT; one that goes on has a session in it.  What could not
+ * be swept is another database's. */
 static bool warn_of_leftovers(struct run *run, struct err *err)
 {
 	cleanup_rows struct rows *r = NULL;
@@ -91,7 +92,7 @@ static void count_rows(const struct manifest *m, struct drill_result *out)
 }
 
 /* The roles that were made for the drill own nothing any more; a server that is not ours to fill keeps none of them. */
-static bool drop_roles(struct run *run, struct err *err)
+bool run_drop_roles(struct run *run, struct err *err)
 {
 	bool ok = true;
 
@@ -113,7 +114,7 @@ static bool give_up(struct run *run, struct err *err)
 
 	cancel_hold();
 	run_scratch_give_up(run, err);
-	if (!drop_roles(run, &second))
+	if (!run_drop_roles(run, &second))
 		err_hint(err, "%s", second.msg);
 	return false;
 }
@@ -122,7 +123,7 @@ static bool practise(struct run *run, struct drill_result *out, struct err *err)
 {
 	int64_t began = clock_ms();
 
-	if (!run_restore_roles(run, err) || !run_scratch_prove(run, false, err)) {
+	if (!run_restore_roles(run, true, err) || !run_scratch_prove(run, false, err)) {
 		err_recode(err, err->code == ERR_CANCELLED ? ERR_CANCELLED : ERR_BACKUP);
 		return give_up(run, err);
 	}
@@ -130,7 +131,7 @@ static bool practise(struct run *run, struct drill_result *out, struct err *err)
 	out->seconds = (double)ms / 1000;
 	if (!run_scratch_drop(run, err))
 		return give_up(run, err);
-	return drop_roles(run, err) && backup_mark_drilled(&run->stores, run->manifest, ms, err);
+	return run_drop_roles(run, err) && backup_mark_drilled(&run->stores, run->manifest, ms, err);
 }
 
 static bool drill(struct run *run, const char *id, struct drill_result *out, struct err *err)
@@ -140,8 +141,8 @@ static bool drill(struct run *run, const char *id, struct drill_result *out, str
 	out->store = mem_strdup(store_name(run->stores.v[0]));
 	out->server = mem_strdup(conninfo_label(run->live));
 	count_rows(run->manifest, out);
-	return before_from_backup(run, err) && warn_of_leftovers(run, err) && run_restore_gates(run, err) &&
-	       practise(run, out, err);
+	return before_from_backup(run, err) && run_scratch_tidy(run, err) && warn_of_leftovers(run, err) &&
+	       run_sweep_roles(run->admin, err) && run_restore_gates(run, err) && practise(run, out, err);
 }
 
 bool backup_run_drill(const struct config *config, const char *id, struct drill_result *out, struct err *err)

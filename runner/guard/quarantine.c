@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "runner/guard/run.h"
 #include "runner/proof/database.h"
 
 #include <stdlib.h>
@@ -82,5 +83,6 @@ bool quarantine_drop(const struct config *config, const char *database, struct e
 		err_set(err, ERR_REFUSED, "\"%s\" is no quarantine or candidate of ripcord's", database);
 		return err_hint(err, "see `ripcord quarantine list`");
 	}
-	return open_maintenance(config, &db, err) && database_drop(db, database, err);
+	return open_maintenance(config, &db, err) && database_drop(db, database, err) &&
+	       run_sweep_roles(db, err);
 }

@@ -111,7 +111,7 @@ bool recover_find(struct recovery *r, const char *wanted, struct err *err)
 	if (!r->id && !find_in_database(r, wanted, err))
 		return false;
 	if (!r->id)
-		return run_scratch_sweep(run, err);
+		return run_scratch_sweep(run, err) && run_sweep_roles(run->admin, err);
 	adopt(r);
 	return read_mirror(r, err) && (r->in_folder || run_end_sessions(run, r->lines, err));
 }

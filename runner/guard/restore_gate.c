@@ -194,9 +194,11 @@ bool run_restore_gates(struct run *run, struct err *err)
 	return ok;
 }
 
-bool run_restore_roles(struct run *run, struct err *err)
+bool run_restore_roles(struct run *run, bool is_drill, struct err *err)
 {
-	if (!roles_recreate(run->admin, run->before.roles, &run->recreated_roles, err))
+	const char *drill = is_drill ? run->id : NULL;
+
+	if (!roles_recreate(run->admin, run->before.roles, drill, &run->recreated_roles, err))
 		return false;
 	for (size_t i = 0; i < run->recreated_roles.n; i++)
 		log_warn("role %s was not there and is created without login", run->recreated_roles.v[i]);
@@ -225,4 +227,18 @@ bool run_restore_passwords(struct run *run, struct err *err)
 	for (size_t i = 0; ok && i < done.n; i++)
 		log_warn("role %s has the login and the password that the backup has for it", done.v[i]);
 	return ok;
+}
+
+bool run_sweep_roles(struct db *admin, struct err *err)
+{
+	cleanup_strv struct strv gone = STRV_INIT, left = STRV_INIT;
+
+	if (!roles_sweep(admin, &gone, &left, err))
+		return false;
+	for (size_t i = 0; i < gone.n; i++)
+		log_info("role %s, which a drill that was killed had made, is dropped", gone.v[i]);
+	for (size_t i = 0; i < left.n; i++)
+		log_warn("role %s is left of a drill that was killed: something still depends on it",
+		         left.v[i]);
+	return true;
 }

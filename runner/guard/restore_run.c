@@ -39,7 +39,7 @@ static bool build(struct run *run, const struct restore_choice *choice, const ch
 {
 	cleanup_free char *comment = run_candidate_comment(run);
 
-	if (!run_restore_gates(run, err) || !run_restore_roles(run, err) ||
+	if (!run_restore_gates(run, err) || !run_restore_roles(run, false, err) ||
 	    !run_restore_into(run, name, comment, false, err))
 		return false;
 	if ((!target || run_restored_upgrade(run, name, target, &out->applied, err)) &&

@@ -20,7 +20,7 @@
 
 static bool recreate_roles(struct run *run, struct err *err)
 {
-	if (!roles_recreate(run->admin, run->before.roles, &run->recreated_roles, err))
+	if (!roles_recreate(run->admin, run->before.roles, NULL, &run->recreated_roles, err))
 		return false;
 	for (size_t i = 0; i < run->recreated_roles.n; i++) {
 		log_warn("role %s, which the run dropped, is there again without login: give it its password "

@@ -255,14 +255,19 @@ MUST_CHECK bool run_prove_swapped(struct run *run, struct err *err);
 /* restore_gate.c: before_from_backup() and run->admin are there */
 /* What this server and this role cannot restore: ERR_REFUSED. */
 MUST_CHECK bool run_restore_gates(struct run *run, struct err *err);
-/* Creates the roles that are missing, and says so. */
-MUST_CHECK bool run_restore_roles(struct run *run, struct err *err);
+/* Creates the roles that are missing, and says so; a drill's are marked as such. */
+MUST_CHECK bool run_restore_roles(struct run *run, bool is_drill, struct err *err);
+MUST_CHECK bool run_drop_roles(struct run *run, struct err *err); /* drill_run.c: those that were made for a drill */
+/* Drops what drills that were killed have left of theirs, and says so. */
+MUST_CHECK bool run_sweep_roles(struct db *admin, struct err *err);
 /* ERR_REFUSED for a backup without the roles' passwords. */
 MUST_CHECK bool run_restore_has_passwords(const struct run *run, struct err *err);
 /* Gives those that run_restore_roles() created the login and the password that the backup has for them. */
 MUST_CHECK bool run_restore_passwords(struct run *run, struct err *err);
 
 /* restore_find.c */
+/* The newest verified backup of this database and installation: run->manifest.  ERR_BACKUP when there is none. */
+MUST_CHECK bool run_find_newest(struct run *run, struct err *err);
 /* The newest verified backup at the revision, or below it on the path in the checked-out files: run->manifest, and with
  * files run->graph.  *target: for one below, the revision's whole id, the caller's; NULL for one at it.  `from`: a system
  * identifier or an installation, NULL for this one. */

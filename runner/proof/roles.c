@@ -25,8 +25,12 @@ static const char *attribute(const struct fact *f, const char *name)
 	return NULL;
 }
 
+/* What is between the two is the id of the drill's run. */
+#define DRILL_COMMENT     "ripcord: role of drill "
+#define DRILL_COMMENT_END "; may be dropped"
+
 /* Names of facts are quoted as SQL wants them already, so they go into the text as they are. */
-static char *create_role_sql(const struct fact *role)
+static char *create_role_sql(const struct fact *role, const char *drill)
 {
 	static const struct {
 		const char *attribute, *option;
@@ -36,7 +40,8 @@ static char *create_role_sql(const struct fact *role)
 		{ "replication", "REPLICATION" }, { "bypass row security", "BYPASSRLS" },
 	};
 	const char *limit = attribute(role, "connection limit"), *until = attribute(role, "valid until");
-	const char *comment = attribute(role, "comment");
+	cleanup_free char *mark = drill ? mem_fmt(DRILL_COMMENT "%s" DRILL_COMMENT_END, drill) : NULL;
+	const char *comment = drill ? mark : attribute(role, "comment");
 	struct buf sql = BUF_INIT(1 << 16);
 
 	buf_fmt(&sql, "CREATE ROLE %s NOLOGIN", role->name);
@@ -97,7 +102,8 @@ void roles_missing(const struct schema *before, const struct schema *now, struct
 	}
 }
 
-bool roles_recreate(struct db *db, const struct schema *before, struct strv *created, struct err *err)
+bool roles_recreate(struct db *db, const struct schema *before, const char *drill, struct strv *created,
+                    struct err *err)
 {
 	cleanup_schema struct schema *now = NULL;
 
@@ -107,7 +113,7 @@ bool roles_recreate(struct db *db, const struct schema *before, struct strv *cre
 		const struct fact *f = schema_fact(before, i);
 		if (strcmp(f->kind, "role") != 0 || find(now, "role", f->name))
 			continue;
-		cleanup_free char *sql = create_role_sql(f);
+		cleanup_free char *sql = create_role_sql(f, drill);
 		if (!db_run(db, sql, err))
 			return err_wrap(err, "cannot create role %s, which is not there any more", f->name);
 		strv_add(created, f->name);
@@ -116,6 +122,33 @@ bool roles_recreate(struct db *db, const struct schema *before, struct strv *cre
 		const struct fact *f = schema_fact(before, i);
 		if (strcmp(f->kind, "membership") == 0 && !grant_membership(db, f, created, err))
 			return false;
+	}
+	return true;
+}
+
+/* A session that may not be looked at could be the drill's. */
+static const char dead_sql[] =
+	"SELECT pg_catalog.quote_ident(r.rolname) FROM pg_catalog.pg_roles r,"
+	" pg_catalog.substring(pg_catalog.shobj_description(r.oid, 'pg_authid'), '^" DRILL_COMMENT
+	"([0-9a-f-]{36})" DRILL_COMMENT_END "$') AS drill"
+	" WHERE drill IS NOT NULL AND NOT r.rolcanlogin"
+	" AND NOT EXISTS (SELECT FROM pg_catalog.pg_stat_activity a WHERE"
+	"  pg_catalog.starts_with(a.application_name, 'ripcord/' || pg_catalog.right(drill, 8) || '/')"
+	"  OR (a.usesysid IS NOT NULL AND a.datid IS NOT NULL AND a.backend_type IS NULL))"
+	" ORDER BY r.oid DESC";
+
+bool roles_sweep(struct db *db, struct strv *gone, struct strv *left, struct err *err)
+{
+	cleanup_rows struct rows *r = NULL;
+
+	if (!db_query(db, dead_sql, DB_NO_ARGS, &r, err))
+		return false;
+	for (size_t i = 0; i < rows_count(r); i++) {
+		const char *role = rows_get(r, i, 0);
+		cleanup_free char *sql = mem_fmt("DROP ROLE %s", role);
+		struct err why = ERR_INIT; /* of the database that the drill left, mostly */
+
+		strv_add(db_run(db, sql, &why) ? gone : left, role);
 	}
 	return true;
 }

@@ -74,18 +74,22 @@ mark() { jq . "$(newest_backup)/verified-drill.json"; }
   assert_exit 7
 }
 
-@test "a drill that is interrupted drops its database, and one that was killed is named" {
+@test "a drill that is interrupted leaves nothing, and what one that was killed left goes with the next" {
   all=$(databases)
-  sql "CREATE TABLE big AS SELECT n, repeat(md5(n::text), 20) AS t FROM generate_series(1, 60000) n"
+  new_role "O 'wner'"
+  new_role theirs
+  sql "CREATE TABLE big AS SELECT n, repeat(md5(n::text), 20) AS t FROM generate_series(1, 60000) n; ALTER TABLE big OWNER TO \"O 'wner'\"; GRANT SELECT ON big TO theirs"
   run_ripcord backup --json -x backup.verify=read
   big=$(jq -r .id <<<"$output")
+  sql "DROP TABLE big; DROP ROLE \"O 'wner'\", theirs"
+  made() { sql "SELECT string_agg(rolname, ',' ORDER BY rolname) FROM pg_roles WHERE rolname IN ('O ' || chr(39) || 'wner' || chr(39), 'theirs')" postgres; }
   for signal in INT KILL; do
     "$RIPCORD" backup drill "$big" >out 2>&1 3>&- &
     pid=$!
     wait_until 30 eval '[ -n "$(sql "SELECT datname FROM pg_database WHERE datname LIKE '"'app_scratch_%'"'" postgres)" ]'
     kill -$signal $pid
     wait $pid && fail "it was not cut off"
-    if [ $signal = INT ]; then assert_same databases "$all" "$(databases)"; fi
+    if [ $signal = INT ]; then assert_same databases "$all" "$(databases)" && assert_same roles "" "$(made)"; fi
   done
   left=$(sql "SELECT datname FROM pg_database WHERE datname LIKE 'app_scratch_%'" postgres)
   wait_until 30 eval '[ "$(sql "SELECT count(*) FROM pg_stat_activity WHERE datname = '"'$left'"'" postgres)" = 0 ]'
@@ -93,12 +97,33 @@ mark() { jq . "$(newest_backup)/verified-drill.json"; }
   assert_json 'any(.[]; .database == $d)' --arg d "$left"
   run_ripcord doctor --json
   assert_json 'any(.checks[]; .check == "quarantine" and .verdict == "warn")'
+  assert_same roles "O 'wner',theirs" "$(made)"
+  # Only what carries the mark, cannot log in, and is of no living drill.
+  sql "COMMENT ON ROLE theirs IS 'ripcord: role of mine'" postgres
   run_ripcord backup drill "$backup"
   assert_exit 0
-  assert_stderr_has "$left"
-  run_ripcord quarantine drop "$left" --yes
-  assert_exit 0
   assert_same databases "$all" "$(databases)"
+  assert_same roles theirs "$(made)"
+  sql "DROP ROLE theirs" postgres
+}
+
+@test "quarantine drop and recover end what a killed drill left, and not a living one's roles" {
+  mark() { sql "CREATE ROLE $1; COMMENT ON ROLE $1 IS 'ripcord: role of drill 01234567-89ab-7cde-8f01-23456789$2; may be dropped'" postgres; }
+  roles() { sql "SELECT string_agg(rolname, ',' ORDER BY rolname) FROM pg_roles WHERE rolname LIKE 'drilled%'" postgres; }
+  mark drilled_one abcd && mark drilled_login abcd && mark drilled_alive beef
+  sql "ALTER ROLE drilled_login LOGIN" postgres
+  sql "CREATE DATABASE app_scratch_6789abcd OWNER drilled_one" postgres
+  sql "COMMENT ON DATABASE app_scratch_6789abcd IS 'ripcord: scratch database of run 01234567-89ab-7cde-8f01-23456789abcd; may be dropped'" postgres
+  PGAPPNAME=ripcord/6789beef/restore session_open alive postgres
+  run_ripcord quarantine drop app_scratch_6789abcd --yes
+  assert_exit 0
+  assert_same roles "drilled_alive,drilled_login" "$(roles)"
+  run_ripcord recover --yes
+  assert_same roles "drilled_alive,drilled_login" "$(roles)"
+  session_close alive
+  run_ripcord recover --yes
+  assert_same roles drilled_login "$(roles)"
+  sql "DROP ROLE drilled_login" postgres
 }
 
 @test "roles that the server lacks are there for the drill alone; a role that may not restore is refused" {
