@@ -22,7 +22,10 @@ setup() {
   S3_PORT=$S3_SERVER_PORT
 }
 
-teardown() { s3_direct; }
+teardown() {
+  s3_direct
+  s3_tls_end
+}
 
 # to_bucket [LINE...]: the store as it stands now, through a proxy if there is one.
 to_bucket() {
@@ -103,6 +106,33 @@ nothing_left() {
   refute_stderr_has wr0ng
   [[ $output != *wr0ng* ]] || fail "shown"
   nothing_left
+}
+
+@test "TLS: a server is believed by its certificate alone" {
+  s3_tls "IP:127.0.0.1"
+  to_bucket "attempts = 1"
+  sed -i "s#^endpoint = .*#endpoint = https://127.0.0.1:$S3_TLS_PORT#" ripcord.ini
+  run_ripcord backup create
+  assert_exit 7
+  assert_stderr_has "certificate"
+  assert_same "objects" "" "$(s3_objects "$prefix")"
+  run_ripcord backup create --json -x "store.bucket.ca_file=$S3_DIR/ca.pem"
+  assert_exit 0
+  id=$(jq -r .id <<<"$output")
+  export AWS_CA_BUNDLE=$S3_DIR/ca.pem
+  run_ripcord backup verify "$id"
+  assert_exit 0
+  run_ripcord restore --backup "$id" --as over_tls --yes
+  assert_exit 0
+  assert_same rows "$(table_digest t)" "$(table_digest t over_tls)"
+  sql "DROP DATABASE over_tls" postgres
+  # By the same authority, for another name.
+  s3_tls "DNS:s3.example.com"
+  sed -i "s#^endpoint = .*#endpoint = https://127.0.0.1:$S3_TLS_PORT#" ripcord.ini
+  run_ripcord backup list
+  assert_exit 7
+  assert_stderr_has "127.0.0.1"
+  unset AWS_CA_BUNDLE
 }
 
 @test "plain http off this machine is refused" {

@@ -4,6 +4,8 @@
 #   s3_proxy FAULT:WHICH...       tests/tools/http_proxy.c in front of it; S3_PORT is then the proxy's
 #   s3_heal                       its bad day is over
 #   s3_direct                     S3_PORT is the server's again
+#   s3_tls NAME                   TLS in front of it, with a certificate for NAME by an authority of its own, $S3_DIR/ca.pem;
+#                                 S3_TLS_PORT
 #   s3_stop
 #
 # HTTP_PROXY_TOOL is the program http_proxy, S3RVER_MODULES the folder that has s3rver (scripts/setup test).
@@ -55,8 +57,34 @@ s3_proxy() {
 
 s3_heal() { [ -z "${S3_PROXY_PID:-}" ] || kill -HUP "$S3_PROXY_PID"; }
 
+s3_certificate() {
+  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=authority \
+    -keyout "$S3_DIR/ca.key" -out "$S3_DIR/ca.pem"
+  openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=server \
+    -keyout "$S3_DIR/tls.key" -out "$S3_DIR/tls.csr"
+  printf 'subjectAltName = %s\n' "$1" >"$S3_DIR/tls.ext"
+  openssl x509 -req -in "$S3_DIR/tls.csr" -CA "$S3_DIR/ca.pem" -CAkey "$S3_DIR/ca.key" -CAcreateserial -days 2 \
+    -extfile "$S3_DIR/tls.ext" -out "$S3_DIR/tls.pem"
+}
+
+s3_tls() {
+  s3_tls_end
+  s3_certificate "$1" 2>"$S3_DIR/openssl.log" || { cat "$S3_DIR/openssl.log" >&2; return 1; }
+  : >"$S3_DIR/tls.out"
+  node "$s3_lib/../../tools/tls_front.js" "$S3_DIR/tls.key" "$S3_DIR/tls.pem" "$S3_SERVER_PORT" \
+    >"$S3_DIR/tls.out" 2>&1 3>&- 4>&- &
+  S3_TLS_PID=$!
+  S3_TLS_PORT=$(s3_port_of "$S3_DIR/tls.out")
+}
+
+s3_tls_end() {
+  [ -z "${S3_TLS_PID:-}" ] || kill "$S3_TLS_PID"
+  S3_TLS_PID=
+}
+
 s3_stop() {
   s3_direct
+  s3_tls_end
   kill "$S3_PID"
   wait "$S3_PID" 2>/dev/null || true
   rm -rf "$S3_DIR"
