@@ -23,8 +23,6 @@ static bool load_committed(struct run *run, bool instead, struct err *err)
 	cleanup_units struct units units = { .n = 0 };
 	struct own_share known = { .unknown = run->own.unknown };
 
-	if (run->request->verb == GUARD_COMMAND)
-		return true;
 	if (!units_read(run->db, run->id, &units, err))
 		return false;
 	own_share_clear(&run->committed);
@@ -47,6 +45,8 @@ static bool load_own(struct run *run, const json_t *lines, struct err *err)
 	bool open = false, statements = false, partial = false;
 	const json_t *last = NULL, *last_done = NULL;
 
+	if (run->request->verb == GUARD_COMMAND)
+		return run_command_load(run, lines, err);
 	json_array_foreach((json_t *)lines, i, line)
 	{
 		const char *step = text_of(line, "step"), *event = text_of(line, "event");

@@ -193,6 +193,8 @@ MUST_CHECK bool run_resume(struct run *run, const json_t *lines, struct err *err
 /* command_step.c: `guard -- COMMAND` and its --down */
 MUST_CHECK bool run_command(struct run *run, struct err *err);
 MUST_CHECK bool run_down_command(struct run *run, struct err *err);
+/* For a recovery: run->own and run->committed by the journal, and of a command that was cut off by the server's counters. */
+MUST_CHECK bool run_command_load(struct run *run, const json_t *lines, struct err *err);
 
 /* hooks.c */
 MUST_CHECK bool run_hooks(struct run *run, enum hook_phase phase, const struct revision *revision, struct err *err);

@@ -334,22 +334,72 @@ sessions_of_ripcord() { sql "SELECT application_name FROM pg_stat_activity WHERE
   assert_same rows "$digest" "$(table_digest t2)"
 }
 
-@test "a killed command of guard ends in a named state, with no revisions at all" {
-  rm -r migrations
+# kill_command SCRIPT [ARG...]: guard with that shell script, killed when the script has touched `held`.
+kill_command() {
+  local script=$1
+  shift
+  rm -rf migrations
   PATH=$(pg_bindir):$PATH
-  start guard --json -- sh -c 'psql -Xqc "CREATE TABLE made (n int); INSERT INTO made VALUES (1)" && touch held && while [ -e held ]; do sleep 0.05; done'
+  start guard --json "$@" -- sh -c "$script"
   wait_until 20 test -e held
   kill_started
-  release
+  rm -f held
+}
+# Its session stays long enough to be seen.
+writes='psql -Xqc "CREATE TABLE made (n int); INSERT INTO keep (body) VALUES (4)" -c "SELECT pg_sleep(0.5)" && touch held && sleep 30'
+
+@test "guard killed while its command runs: restored, if the server has counted nobody else" {
+  digest=$(table_digest keep)
+  for mode in detect fence; do
+    kill_command "$writes" --writes $mode
+    run_ripcord recover --yes --json
+    assert_exit 0
+    assert_json '.outcome == "restored"'
+    assert_same table "" "$(sql "SELECT to_regclass('made')")"
+    assert_same rows "$digest" "$(table_digest keep)"
+    assert_same limit -1 "$(connection_limit)"
+    run_ripcord recover --yes --json
+    assert_json '.outcome == "unchanged"'
+  done
+}
+
+@test "guard killed before its command has written: proven to be as it was" {
+  kill_command 'touch held && sleep 30'
   run_ripcord recover --yes --json
-  case $status in
-    5) assert_same table "" "$(sql "SELECT to_regclass('made')")" ;;
-    6)
-      assert_json '.outcome == "stuck" and any(.next[]; test("--swap"))'
-      assert_same table made "$(sql "SELECT to_regclass('made')")"
-      ;;
-    *) fail "exit $status" ;;
-  esac
+  assert_exit 0
+  assert_json '.outcome == "rolled-back"'
+}
+
+@test "guard killed in a hook after its command: what the command wrote is known" {
+  digest=$(table_digest keep)
+  configure "[hook hold]" "phase = after-upgrade" "shell = yes" "command = touch held; sleep 30"
+  kill_command "${writes% && touch*}"
+  : >ripcord.ini
+  run_ripcord recover --yes --json
+  assert_exit 0
+  assert_json '.outcome == "restored"'
+  assert_same rows "$digest" "$(table_digest keep)"
+}
+
+@test "guard killed, and others were there before, meanwhile or afterwards: stuck, with every row" {
+  session_open neighbour
+  kill_command "$writes"
+  session_sql neighbour "INSERT INTO keep (body) VALUES ('theirs')"
+  session_close neighbour
+  run_ripcord recover --yes --json
+  assert_exit 6
+  assert_json 'any(.next[]; test("not the command")) and any(.next[]; test("--swap"))'
+  assert_same rows 5 "$(sql "SELECT count(*) FROM keep")"
+  run_ripcord recover --yes --json --forward
+  assert_exit 0
+  sql "DROP TABLE made"
+
+  kill_command "$writes"
+  sql "INSERT INTO keep (body) VALUES ('theirs')"
+  run_ripcord recover --yes --json
+  assert_exit 6
+  assert_json 'any(.next[]; test("the server counted 2 new sessions"))'
+  assert_same rows 7 "$(sql "SELECT count(*) FROM keep")"
 }
 
 @test "a fence that the killed run set is taken back" {
