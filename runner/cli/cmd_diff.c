@@ -22,9 +22,9 @@ static const struct opt diff_options[] = {
 	  offsetof(struct diff_options, to) },
 	{ "live", 0, OPT_FLAG, NULL, "what was changed by hand since the last run",
 	  offsetof(struct diff_options, live) },
-	{ "rename", 0, OPT_LIST, "A=B", "A of the one side is B of the other: public.t=u, public.t.c=d",
+	{ "rename", 0, OPT_LIST, "A=B", "what is a rename: public.t=u, public.t.c=d",
 	  offsetof(struct diff_options, renames) },
-	{ "concurrently", 0, OPT_FLAG, NULL, "indexes of tables that are there: CONCURRENTLY",
+	{ "concurrently", 0, OPT_FLAG, NULL, "makes indexes of tables that are there CONCURRENTLY",
 	  offsetof(struct diff_options, concurrently) },
 	{ "exit-code", 0, OPT_FLAG, NULL, "exit 3 when there is a difference",
 	  offsetof(struct diff_options, exit_code) },
@@ -145,13 +145,34 @@ static void print_comment(FILE *out, const char *text)
 
 static void print_change(FILE *out, const struct change *c)
 {
-	if (c->commit_before)
-		print_comment(out, "what stands above must be committed before this");
 	print_comment(out, c->about);
 	for (unsigned h = 1; h <= c->hazards; h <<= 1)
 		if (c->hazards & h)
 			fprintf(out, "-- hazard: %s\n", hazard_name((enum hazard)h));
 	fprintf(out, "%s;\n\n", c->sql);
+}
+
+/* As psql -f can run it: one transaction, but for what cannot be in it. */
+static void print_script(FILE *out, const struct changes *changes)
+{
+	bool begun = false;
+
+	for (size_t i = 0; i < changes->n; i++) {
+		const struct change *c = &changes->v[i];
+		bool apart = c->hazards & HAZARD_NOT_TRANSACTIONAL;
+
+		if (begun && (apart || c->commit_before)) {
+			fputs("COMMIT;\n\n", out);
+			begun = false;
+		}
+		if (!begun && !apart) {
+			fputs("BEGIN;\n\n", out);
+			begun = true;
+		}
+		print_change(out, c);
+	}
+	if (begun)
+		fputs("COMMIT;\n", out);
 }
 
 static void print_changes(struct app *app, const struct changes *changes)
@@ -163,8 +184,7 @@ static void print_changes(struct app *app, const struct changes *changes)
 		app_print_json(app, o);
 		return;
 	}
-	for (size_t i = 0; i < changes->n; i++)
-		print_change(app->out, &changes->v[i]);
+	print_script(app->out, changes);
 }
 
 /* ------------------------------------------------------------------ two sources */
@@ -276,13 +296,13 @@ static bool run_diff(struct app *app, struct err *err)
 const struct command command_diff = {
 	.name = "diff",
 	.about = "prints the SQL that leads from one schema to another",
-	.usage = "[--from SOURCE] [--to SOURCE] | --live",
+	.usage = "[--from SOURCE] [--to SOURCE] [--rename A=B] [--concurrently] [--exit-code] | --live",
 	.text = "Prints the statements that change the schema of *--from* (the live database) into that of "
 		"*--to* (_source_ of\n"
 		"\\[schema\\]), in an order that works, each with what it is about and what is dangerous in "
 		"it as comments.\n"
 		"Nothing is changed. A source is _live_, a URL, _backup:ID_, _command:PROGRAM ..._ that "
-	        "prints "
+		"prints "
 		"SQL, a file of SQL or\n"
 		"a folder of them; what is no database is loaded into a scratch database, which is dropped "
 		"again.\n"

@@ -40,6 +40,7 @@ const struct command *const commands[] = {
 	&command_quarantine_list,
 	&command_quarantine_drop,
 	&command_fingerprint,
+	&command_diff,
 	&command_prove,
 	NULL,
 };

@@ -1,7 +1,6 @@
-#!/usr/bin/awk -f
 # Prints the SQL of a random schema, the same for the same seed:
 #
-#     tests/schema/random SEED
+#     awk -f tests/schema/random.awk SEED
 #
 # Names come from small pools, so two seeds share many objects; whether a shared object is the same in both is a
 # toss of a coin for each (toss()), so that a pair has objects that are there once, altered, and untouched.
@@ -802,13 +801,13 @@ function operators() {
 
 BEGIN {
 	if (ARGC != 2 || ARGV[1] !~ /^[0-9]+$/) {
-		print "usage: random SEED" > "/dev/stderr"
+		print "usage: awk -f random.awk SEED" > "/dev/stderr"
 		exit 2
 	}
 	SEED = ARGV[1]
 	for (i = 1; i < 256; i++)
 		CODE[sprintf("%c", i)] = i
-	print "-- tests/schema/random " SEED
+	print "-- tests/schema/random.awk " SEED
 	roles(); schemas(); extensions(); collations(); enums(); domains(); composites(); ranges(); base_types()
 	routines_before_tables(); sequences(); default_privileges()
 	plain_tables(); typed_table(); inheritance(); partitions()
