@@ -34,9 +34,8 @@
 enum {
 	CONNECTIONS = 64,
 	MESSAGE_MAX = 4 << 20,
-	OTHERS_EVERY =
-		50, /* copied rows, and messages of pg_dump: one in so many counts */
-	ANSWER_MS = 500, /* how long the server may take to answer before the cut */
+	OTHERS_EVERY = 50, /* copied rows, and messages of pg_dump: one in so many counts */
+	ANSWER_MS = 500,   /* how long the server may take to answer before the cut */
 	SSL_REQUEST = 80877103,
 	GSSENC_REQUEST = 80877104
 };
