@@ -556,50 +556,55 @@ function inheritance(    parents, s) {
 
 # ---------------------------------------------------------------- partitions
 
-function partitions(    by, s) {
-	if (!has("partitioned"))
+# What a table is partitioned by is the same for all seeds: no statement changes it.
+function partitioned(t, by,    s) {
+	if (!has("partitioned " t))
 		return
-	PARTITIONED["app.event"] = 1
-	toss("partition method")
-	by = pick("RANGE|RANGE|LIST|HASH")
-	toss("partitioned columns")
+	PARTITIONED[t] = 1
+	toss("partitioned columns " t)
 	s = "id bigint NOT NULL"
-	TYPE["app.event", "id"] = "bigint"
+	TYPE[t, "id"] = "bigint"
 	if (chance(70)) {
 		s = s ", n1 int" maybe(50, " DEFAULT " pick("1|2"))
-		TYPE["app.event", "n1"] = "int"
+		TYPE[t, "n1"] = "int"
 	}
 	if (chance(60)) {
 		s = s ", t1 " pick("text|varchar(50)")
-		TYPE["app.event", "t1"] = "text"
+		TYPE[t, "t1"] = "text"
 	}
-	say("CREATE TABLE app.event (" s ") PARTITION BY " by " (id)")
+	say("CREATE TABLE " t " (" s ") PARTITION BY " by " (id)")
 	if (by == "RANGE") {
-		partition("app.event_1", "FROM (MINVALUE) TO (100)")
-		partition("app.event_2", "FROM (100) TO (" pick("200|300") ")")
+		partition(t, 1, "FROM (MINVALUE) TO (100)")
+		partition(t, 2, "FROM (100) TO (" pick("200|300") ")")
 		if (has("sub"))
-			sub_partition()
+			sub_partition(t)
 	} else if (by == "LIST") {
-		partition("app.event_1", "IN (1, 2)")
-		partition("app.event_2", "IN (" pick("3|3, 4") ")")
+		partition(t, 1, "IN (1, 2)")
+		partition(t, 2, "IN (" pick("3|3, 4") ")")
 	} else {
-		partition("app.event_1", "WITH (modulus 2, remainder 0)")
-		partition("app.event_2", "WITH (modulus 2, remainder 1)")
+		partition(t, 1, "WITH (modulus 2, remainder 0)")
+		partition(t, 2, "WITH (modulus 2, remainder 1)")
 	}
-	if (by != "HASH" && has("default partition"))
-		say("CREATE TABLE app.event_rest PARTITION OF app.event DEFAULT")
-	finish_table("app.event", "PARTITIONED")
-	if (has("partition index") && has("event_1"))
-		say("CREATE INDEX event_1_own ON app.event_1 (id, (id + 2))")
+	if (by != "HASH" && has("default partition " t))
+		say("CREATE TABLE " t "_rest PARTITION OF " t " DEFAULT")
+	finish_table(t, "PARTITIONED")
+	if (has("partition index " t))
+		say("CREATE INDEX own_" hash(t) " ON " t "_1 (id, (id + 2))")
 }
-function partition(name, bound) {
-	if (name != "app.event_1" && !has("partition " name))
-		return
-	say("CREATE TABLE " name " PARTITION OF app.event FOR VALUES " bound)
+function partition(t, n, bound) {
+	if (n == 1 || has("partition " t n))
+		say("CREATE TABLE " t "_" n " PARTITION OF " t " FOR VALUES " bound)
 }
-function sub_partition() {
-	say("CREATE TABLE app.event_3 PARTITION OF app.event FOR VALUES FROM (1000) TO (2000) PARTITION BY LIST (id)")
-	say("CREATE TABLE app.event_3_a PARTITION OF app.event_3 FOR VALUES IN (1000, 1001)")
+function sub_partition(t) {
+	say("CREATE TABLE " t "_3 PARTITION OF " t " FOR VALUES FROM (1000) TO (2000) PARTITION BY LIST (id)")
+	say("CREATE TABLE " t "_3_a PARTITION OF " t "_3 FOR VALUES IN (1000, 1001)")
+}
+function partitions() {
+	partitioned("app.event", "RANGE")
+	if (has("more partitions"))
+		partitioned("app.kind", "LIST")
+	else
+		partitioned("public.shard", "HASH")
 }
 
 # ---------------------------------------------------------------- what hangs on tables

@@ -1,0 +1,1 @@
+CREATE TABLE contact (id bigint PRIMARY KEY, mail text NOT NULL, is_billing_contact boolean NOT NULL DEFAULT false);
