@@ -125,6 +125,6 @@ extern const struct command command_backup_prune, command_backup_fetch, command_
 extern const struct command command_restore;
 extern const struct command command_diff;
 extern const struct command command_quarantine_list, command_quarantine_drop;
-extern const struct command command_fingerprint, command_prove;
+extern const struct command command_fingerprint, command_prove, command_rehearse;
 
 #endif

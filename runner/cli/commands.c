@@ -42,6 +42,7 @@ const struct command *const commands[] = {
 	&command_fingerprint,
 	&command_diff,
 	&command_prove,
+	&command_rehearse,
 	NULL,
 };
 

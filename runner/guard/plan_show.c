@@ -1,9 +1,11 @@
 #include "runner/guard/run.h"
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/text.h"
 #include "runner/guard/drill_run.h"
 #include "runner/guard/proofs.h"
+#include "runner/guard/rehearsals.h"
 
 #include <string.h>
 
@@ -92,6 +94,50 @@ static void show_recovery(const struct run *run, FILE *out)
 		fprintf(out, "  recovery     never measured: ripcord backup drill ID\n");
 }
 
+static const char *text_of(const json_t *o, const char *key)
+{
+	const char *text = json_string_value(json_object_get(o, key));
+
+	return text ? text : "";
+}
+
+static void show_age(const char *at, FILE *out)
+{
+	char age[TEXT_SHORT];
+	int64_t then;
+
+	if (clock_from_iso(at, &then))
+		fprintf(out, "%s ago ", text_duration((clock_wall_us() - then) / 1000, age));
+}
+
+/* What the same revisions did to the last backup; a rehearsal that failed says so. */
+static void show_rehearsal(const struct run *run, FILE *out)
+{
+	cleanup_json json_t *last = rehearsals_find(run->config->state_dir, run->database);
+	const json_t *failure = json_object_get(last, "failure");
+	struct rehearsal_sums sums;
+	const char *missing;
+
+	if (!last || !run->plan || run->request->verb != GUARD_UPGRADE) {
+		if (run->request->plan_only && run->request->verb == GUARD_UPGRADE)
+			fprintf(out, "  rehearsed    never: ripcord rehearse TARGET\n");
+		return;
+	}
+	fprintf(out, "  rehearsed    ");
+	show_age(text_of(last, "at"), out);
+	fprintf(out, "on backup %s: ", text_of(last, "backup"));
+	if (json_is_object(failure)) {
+		fprintf(out, "revision %s failed: %s\n", text_of(failure, "revision"),
+		        text_of(failure, "message"));
+	} else if (rehearsal_sum(last, run->plan, &sums, &missing)) {
+		rehearsal_print(&sums, out);
+		rehearsal_sums_clear(&sums);
+		fputc('\n', out);
+	} else {
+		fprintf(out, "not as it is now, or without %s\n", missing);
+	}
+}
+
 void run_show_plan(const struct run *run, FILE *out)
 {
 	cleanup_free char *from = strv_join(&run->report->from, ", "),
@@ -112,6 +158,7 @@ void run_show_plan(const struct run *run, FILE *out)
 		                : "unknown size");
 	show_way_back(run, out);
 	show_recovery(run, out);
+	show_rehearsal(run, out);
 }
 
 /* Gates that pass are counted, the others are shown. */

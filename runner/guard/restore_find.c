@@ -198,6 +198,21 @@ bool run_find_revision(struct run *run, const char *revision, const char *from, 
 	return ok;
 }
 
+bool run_find_newest(struct run *run, struct err *err)
+{
+	cleanup_free char *own = installation_name(run->config);
+	const struct search s = { .run = run, .own = own };
+	cleanup_backup_list struct backup_list list = { .n = 0 };
+
+	if (!backup_list_read(&run->stores, &list, err))
+		return false;
+	for (size_t i = 0; i < list.n; i++)
+		if (may_serve(&s, &list.v[i]) && is_own(list.v[i].manifest, own))
+			return run_find_backup(run, manifest_id(list.v[i].manifest), err);
+	return err_set(err, ERR_BACKUP, "there is no verified backup of \"%s\" of this installation (%s)",
+	               run->database, own_text(own));
+}
+
 bool run_refuse_foreign(struct run *run, const char *from, struct err *err)
 {
 	const struct manifest *m = run->manifest;

@@ -1,0 +1,33 @@
+/*
+ * rehearsals.h - the last rehearsal of a database's upgrade, kept for the plan.
+ *
+ * <state_dir>/rehearsals/<database, percent-encoded>.json; each revision with the digest of what was run, so that a plan
+ * quotes no rehearsal of another text.  In the state folder, as proofs are (proofs.h).
+ */
+#ifndef RUNNER_GUARD_REHEARSALS_H
+#define RUNNER_GUARD_REHEARSALS_H
+
+#include "base/err.h"
+#include "base/json.h"
+#include "migrations/migrations.h"
+
+#include <stdio.h>
+
+/* The longest that each lock was held and the largest of each rewrite, of all revisions or, with a plan, of its own. */
+struct rehearsal_sums {
+	double seconds;
+	int64_t wal_bytes, temp_bytes;
+	json_t *exclusive; /* {relation: seconds}: ACCESS EXCLUSIVE */
+	json_t *rewrites;  /* {relation: bytes}: tables and materialized views */
+};
+/* false: the plan has a step that was not rehearsed as it is, named in *missing (borrowed). */
+bool rehearsal_sum(const json_t *rehearsal, const struct plan *plan, struct rehearsal_sums *out, const char **missing);
+void rehearsal_sums_clear(struct rehearsal_sums *s);
+/* "12 s, 1.2 GiB of WAL; ACCESS EXCLUSIVE on public.t for 8 s; rewrites public.t (1.2 GiB)" */
+void rehearsal_print(const struct rehearsal_sums *s, FILE *out);
+
+MUST_CHECK bool rehearsals_keep(const char *state_dir, const char *database, const json_t *rehearsal, struct err *err);
+/* NULL: there is none that can be read.  The caller's. */
+json_t *rehearsals_find(const char *state_dir, const char *database);
+
+#endif
