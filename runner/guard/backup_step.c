@@ -221,18 +221,19 @@ static bool take_beside_scratch(struct run *run, struct err *err)
 /* pg_dumpall would say no more than that it has no rights on a catalog. */
 static bool may_read_passwords(struct run *run, struct err *err)
 {
-	int64_t may;
+	cleanup_free char *barred = NULL;
 
 	if (!run->config->role_passwords)
 		return true;
-	if (!db_int(run->admin,
-	            "SELECT pg_catalog.has_table_privilege('pg_catalog.pg_authid', 'SELECT')::int",
-	            DB_NO_ARGS, &may, err))
+	if (!db_value(run->admin,
+	              "SELECT CASE WHEN NOT pg_catalog.has_table_privilege('pg_catalog.pg_authid', 'SELECT')"
+	              " THEN current_user::text END",
+	              DB_NO_ARGS, &barred, err))
 		return false;
-	if (may)
+	if (!barred)
 		return true;
 	err_set(err, ERR_REFUSED, "role %s may not read the roles' passwords, and role_passwords is yes",
-	        conninfo_get(run->live, "user"));
+	        barred);
 	return err_hint(err, "back up as a superuser, or GRANT SELECT ON pg_catalog.pg_authid in the "
 	                     "maintenance database, or role_passwords = no");
 }

@@ -67,8 +67,7 @@ static bool gate_roles(struct run *run, const struct rights *is, struct err *err
 	for (size_t i = 0; i < schema_count(run->before.roles); i++) {
 		const struct fact *f = schema_fact(run->before.roles, i);
 		for (size_t k = 0; strv_has(&missing, f->name) && k < sizeof(above) / sizeof(above[0]); k++) {
-			const char *value = attribute(f, above[k]);
-			needs_super |= value && value[0] == 't';
+			needs_super |= attribute(f, above[k]) != NULL; /* a flag that is not set is none */
 		}
 	}
 	if (missing.n == 0 || is->super || (is->create_role && !needs_super))
@@ -111,7 +110,8 @@ static bool gate_owners(struct run *run, struct err *err)
 		return true;
 	cleanup_free char *names = strv_join(&others, ", ");
 	err_set(err, ERR_REFUSED, "a role that is no superuser cannot give objects to %.600s", names);
-	return err_hint(err, "make it a member of them, or restore as a superuser");
+	return err_hint(err, "create those that are missing and make it a member of them, or restore as a "
+	                     "superuser");
 }
 
 /* Only a superuser may create these, whoever owns them. */
@@ -161,16 +161,66 @@ static bool gate_extensions(struct run *run, const struct rights *is, struct err
 	return true;
 }
 
-static bool gate_tablespace(struct run *run, struct err *err)
+/* Of the database, and of what is elsewhere than the database. */
+static bool gate_tablespaces(struct run *run, struct err *err)
 {
-	const char *name = json_string_value(json_object_get(run->before.facts, "tablespace"));
-	int64_t n;
+	cleanup_strv struct strv names = STRV_INIT;
 
-	if (!db_int(run->admin, "SELECT count(*) FROM pg_catalog.pg_tablespace WHERE spcname = $1",
-	            DB_ARGS(name), &n, err))
+	strv_add(&names, json_string_value(json_object_get(run->before.facts, "tablespace")));
+	for (size_t i = 0; i < schema_count(run->before.schema); i++) {
+		const char *name = attribute(schema_fact(run->before.schema, i), "tablespace");
+		if (name && !strv_has(&names, name))
+			strv_add(&names, name);
+	}
+	for (size_t i = 0; i < names.n; i++) {
+		int64_t n;
+		if (!db_int(run->admin, "SELECT count(*) FROM pg_catalog.pg_tablespace WHERE spcname = $1",
+		            DB_ARGS(names.v[i]), &n, err))
+			return false;
+		if (n == 0)
+			return err_set(err, ERR_REFUSED,
+			               "the backup has something in tablespace %s, which this server has not",
+			               names.v[i]);
+	}
+	return true;
+}
+
+/* ALTER DATABASE ... SET of what only a superuser, or whoever was granted it, may set. */
+static bool gate_setting(struct run *run, const char *name, struct err *err)
+{
+	int64_t barred;
+
+	if (!db_int(run->admin,
+	            db_server_version(run->admin) >= 150000
+	                    ? "SELECT count(*) FROM pg_catalog.pg_settings WHERE lower(name) = lower($1)"
+	                      " AND context IN ('superuser', 'superuser-backend')"
+	                      " AND NOT pg_catalog.has_parameter_privilege(name, 'SET')"
+	                    : "SELECT count(*) FROM pg_catalog.pg_settings WHERE lower(name) = lower($1)"
+	                      " AND context IN ('superuser', 'superuser-backend')",
+	            DB_ARGS(name), &barred, err))
 		return false;
-	return n > 0 || err_set(err, ERR_REFUSED,
-	                        "the database was in tablespace %s, which this server has not", name);
+	return !barred ||
+	       err_set(err, ERR_REFUSED, "only a superuser can give back the database's setting %s", name);
+}
+
+bool run_restore_dress_gates(struct run *run, struct err *err)
+{
+	const json_t *setting;
+	struct rights is = { .role = NULL };
+	size_t i;
+
+	if (!read_rights(run, &is, err))
+		return false;
+	free(is.role);
+	if (is.super)
+		return true;
+	json_array_foreach(json_object_get(run->before.facts, "settings"), i, setting)
+	{
+		const char *name = json_string_value(json_object_get(setting, "name"));
+		if (name && !gate_setting(run, name, err))
+			return err_hint(err, "without --as the database is restored without its settings");
+	}
+	return true;
 }
 
 static bool gates(struct run *run, const struct rights *is, struct err *err)
@@ -179,7 +229,7 @@ static bool gates(struct run *run, const struct rights *is, struct err *err)
 		err_set(err, ERR_REFUSED, "role %s may not create databases", is->role);
 		return err_hint(err, "ALTER ROLE ... CREATEDB, as a superuser");
 	}
-	return gate_tablespace(run, err) && gate_roles(run, is, err) && gate_extensions(run, is, err) &&
+	return gate_tablespaces(run, err) && gate_roles(run, is, err) && gate_extensions(run, is, err) &&
 	       (is->super || (gate_kinds(run, err) && gate_owners(run, err)));
 }
 

@@ -39,8 +39,8 @@ static bool build(struct run *run, const struct restore_choice *choice, const ch
 {
 	cleanup_free char *comment = run_candidate_comment(run);
 
-	if (!run_restore_gates(run, err) || !run_restore_roles(run, false, err) ||
-	    !run_restore_into(run, name, comment, false, err))
+	if (!run_restore_gates(run, err) || (choice->as && !run_restore_dress_gates(run, err)) ||
+	    !run_restore_roles(run, false, err) || !run_restore_into(run, name, comment, false, err))
 		return false;
 	if ((!target || run_restored_upgrade(run, name, target, &out->applied, err)) &&
 	    run_restored_pin(run, name, &out->heads, err) &&
@@ -56,8 +56,14 @@ static bool dress(struct run *run, const char *name, struct err *err)
 {
 	cleanup_free char *sql = database_facts_sql(name, run->before.facts);
 
-	return db_run(run->admin, "BEGIN", err) && db_run(run->admin, sql, err) &&
-	       db_run(run->admin, "COMMIT", err);
+	if (db_run(run->admin, "BEGIN", err) && db_run(run->admin, sql, err) &&
+	    db_run(run->admin, "COMMIT", err))
+		return true;
+	struct err ignored = ERR_INIT; /* a session that is lost has rolled back */
+	cancel_hold();
+	(void)!db_run(run->admin, "ROLLBACK", &ignored);
+	drop_again(run, name, err);
+	return false;
 }
 
 /* ------------------------------------------------------------------ the swap by hand */

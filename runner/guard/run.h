@@ -257,6 +257,8 @@ MUST_CHECK bool run_prove_swapped(struct run *run, struct err *err);
 /* restore_gate.c: before_from_backup() and run->admin are there */
 /* What this server and this role cannot restore: ERR_REFUSED. */
 MUST_CHECK bool run_restore_gates(struct run *run, struct err *err);
+/* The same for what a database has that is to be used: its settings. */
+MUST_CHECK bool run_restore_dress_gates(struct run *run, struct err *err);
 /* Creates the roles that are missing, and says so; a drill's are marked as such. */
 MUST_CHECK bool run_restore_roles(struct run *run, bool is_drill, struct err *err);
 MUST_CHECK bool run_drop_roles(struct run *run, struct err *err); /* drill_run.c: those that were made for a drill */

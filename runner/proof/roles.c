@@ -17,6 +17,7 @@ static const struct fact *find(const struct schema *s, const char *kind, const c
 	return NULL;
 }
 
+/* NULL where it has none; a flag that is not set is none. */
 static const char *attribute(const struct fact *f, const char *name)
 {
 	for (size_t i = 0; i < f->n; i++)
@@ -46,8 +47,7 @@ static char *create_role_sql(const struct fact *role, const char *drill)
 
 	buf_fmt(&sql, "CREATE ROLE %s NOLOGIN", role->name);
 	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
-		const char *value = attribute(role, flags[i].attribute);
-		if (value && value[0] == 't')
+		if (attribute(role, flags[i].attribute))
 			buf_fmt(&sql, " %s", flags[i].option);
 	}
 	if (limit)
@@ -87,9 +87,8 @@ static bool grant_membership(struct db *db, const struct fact *m, const struct s
 	if (!strv_has(created, member) && !strv_has(created, role))
 		return true;
 
-	const char *admin = attribute(m, "admin");
-	cleanup_free char *sql = mem_fmt("GRANT %s TO %s%s", role, member,
-	                                 admin && admin[0] == 't' ? " WITH ADMIN OPTION" : "");
+	cleanup_free char *sql =
+		mem_fmt("GRANT %s TO %s%s", role, member, attribute(m, "admin") ? " WITH ADMIN OPTION" : "");
 	return db_run(db, sql, err) || err_wrap(err, "cannot give back the membership %s", m->name);
 }
 

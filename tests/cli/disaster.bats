@@ -267,6 +267,23 @@ billing() {
 # What the server knows of a login, for whoever may read it.
 login_of() { sql "SELECT rolcanlogin, rolpassword FROM pg_authid WHERE rolname = '$1'" postgres; }
 
+@test "a role that the server lacks is made with all that it was, but for its login" {
+  new_database
+  sql "CREATE ROLE boss SUPERUSER CREATEDB LOGIN CONNECTION LIMIT 2; CREATE ROLE clerk NOINHERIT CREATEROLE REPLICATION BYPASSRLS; GRANT boss TO clerk WITH ADMIN OPTION; COMMENT ON ROLE clerk IS 'quiet'" postgres
+  facts() { sql "SELECT rolname, rolsuper, rolinherit, rolcreaterole, rolcreatedb, rolreplication, rolbypassrls, rolconnlimit, shobj_description(r.oid, 'pg_authid'), (SELECT string_agg(roleid::regrole || ' ' || admin_option, ',') FROM pg_auth_members WHERE member = r.oid) FROM pg_roles r WHERE rolname IN ('boss', 'clerk') ORDER BY 1" postgres; }
+  was=$(facts)
+  run_ripcord backup --json
+  assert_exit 0
+  id=$(jq -r .id <<<"$output")
+  sql "DROP ROLE clerk, boss" postgres
+  run_ripcord restore --backup "$id" --as copy --yes
+  assert_exit 0
+  assert_same roles "$was" "$(facts)"
+  assert_same login f "$(sql "SELECT rolcanlogin FROM pg_roles WHERE rolname = 'boss'" postgres)"
+  sql "DROP DATABASE copy" postgres
+  sql "DROP ROLE clerk, boss" postgres
+}
+
 @test "passwords of roles are in a backup, and come back, only when both are asked for" {
   new_database
   new_role writer
@@ -322,4 +339,98 @@ login_of() { sql "SELECT rolcanlogin, rolpassword FROM pg_authid WHERE rolname =
   run_ripcord backup -x backup.role_passwords=yes
   assert_exit 0
   sql "REVOKE SELECT ON pg_catalog.pg_authid FROM maker" postgres
+}
+
+@test "foreign tables and tablespaces come back, and a server that lacks a tablespace is refused before anything is made" {
+  mkdir "$CLUSTER_DIR/fast" "$CLUSTER_DIR/slow"
+  [ "$(id -u)" != 0 ] || chown postgres "$CLUSTER_DIR/fast" "$CLUSTER_DIR/slow"
+  sql "CREATE TABLESPACE \"fa st\" LOCATION '$CLUSTER_DIR/fast'" postgres
+  sql "CREATE TABLESPACE slow LOCATION '$CLUSTER_DIR/slow'" postgres
+  new_database far "TABLESPACE \"fa st\""
+  sql "CREATE TABLE there AS SELECT generate_series(1, 7) n; CREATE TABLE cold TABLESPACE slow AS SELECT generate_series(1, 5) n; CREATE INDEX cold_n ON cold (n)
+       TABLESPACE pg_default; CREATE EXTENSION postgres_fdw; CREATE SERVER \"other's\" FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host '127.0.0.1', port '$CLUSTER_PORT', dbname 'far');
+       CREATE USER MAPPING FOR postgres SERVER \"other's\" OPTIONS (user 'postgres', password 'top s3cret'); CREATE FOREIGN TABLE \"Here\" (n int) SERVER \"other's\" OPTIONS (table_name 'there')"
+  run_ripcord backup --json
+  assert_exit 0
+  id=$(jq -r .id <<<"$output")
+  ! grep -rq "top s3cret" .ripcord "$(newest_backup)/manifest.json" || fail "the mapping's password is where people read"
+  jq -e '.rows | has("public.cold") and (has("public.\"Here\"") | not)' "$(newest_backup)/manifest.json" || fail "other rows"
+  run_ripcord restore --backup "$id" --as back --yes
+  assert_exit 0
+  assert_same "through the wrapper" 28 "$(sql 'SELECT sum(n) FROM "Here"' back)"
+  assert_same "tablespaces" "fa st|slow|pg_default" "$(sql "SELECT (SELECT spcname FROM pg_database d JOIN pg_tablespace t ON t.oid = dattablespace WHERE datname = 'back'), (SELECT tablespace FROM pg_tables WHERE tablename = 'cold'), (SELECT tablespace FROM pg_indexes WHERE indexname = 'cold_n')" back)"
+  sql "DROP DATABASE back" postgres
+  # A table's own tablespace alone is missing, then the database's.
+  run_ripcord backup drill "$id"
+  assert_exit 0
+  lose_server
+  installation=$(jq -r .installation "$(newest_backup)/manifest.json")
+  mkdir "$CLUSTER_DIR/fast"
+  [ "$(id -u)" != 0 ] || chown postgres "$CLUSTER_DIR/fast"
+  run_ripcord restore --backup "$id" --from "$installation" --as far --yes
+  assert_exit 3
+  assert_stderr_has "tablespace"
+  sql "CREATE TABLESPACE \"fa st\" LOCATION '$CLUSTER_DIR/fast'" postgres
+  run_ripcord restore --backup "$id" --from "$installation" --as far --yes
+  assert_exit 3
+  assert_stderr_has "tablespace slow"
+  assert_same database "" "$(sql "SELECT datname FROM pg_database WHERE datname = 'far'" postgres)"
+}
+
+@test "a role with CREATEDB alone: its own database comes back; what it may not do is said first" {
+  new_role maker CREATEDB
+  new_role helper
+  new_database plain "OWNER maker"
+  SQL_ROLE=maker psql_on plain -c "CREATE TABLE t AS SELECT generate_series(1, 9) n" -c "GRANT SELECT ON t TO helper"
+  SQL_ROLE=maker psql_on postgres -c "ALTER DATABASE plain SET work_mem = '5MB'" -c "COMMENT ON DATABASE plain IS 'ours'"
+  DATABASE_URL=$(database_url plain maker)
+  run_ripcord backup --json
+  assert_exit 0
+  id=$(jq -r .id <<<"$output")
+  sql "DROP DATABASE plain" postgres
+  run_ripcord restore --backup "$id" --as plain --yes
+  assert_exit 0
+  assert_same rows 9 "$(sql "SELECT count(*) FROM t" plain)"
+  assert_same acl "{maker=arwdDxt/maker,helper=r/maker}" "$(sql "SELECT relacl FROM pg_class WHERE relname = 't'" plain)"
+  assert_same database "maker|ours|{work_mem=5MB}" "$(sql "SELECT datdba::regrole, shobj_description(d.oid, 'pg_database'), setconfig FROM pg_database d JOIN pg_db_role_setting ON setdatabase = d.oid WHERE datname = 'plain'" postgres)"
+  # A role that is not there: only who may create roles makes it, without login.
+  sql "REVOKE ALL ON t FROM helper; DROP ROLE helper" plain
+  all=$(databases)
+  run_ripcord restore --backup "$id" --as copy --yes
+  assert_exit 3
+  assert_stderr_has "helper"
+  assert_stderr_has "roles.sql"
+  assert_same databases "$all" "$(databases)"
+  sql "ALTER ROLE maker CREATEROLE" postgres
+  run_ripcord restore --backup "$id" --as copy --yes
+  assert_exit 0
+  assert_same helper f "$(sql "SELECT rolcanlogin FROM pg_roles WHERE rolname = 'helper'" postgres)"
+  assert_same acl "{maker=arwdDxt/maker,helper=r/maker}" "$(sql "SELECT relacl FROM pg_class WHERE relname = 't'" copy)"
+  sql "DROP DATABASE copy" postgres
+
+  # What belongs to others, settings that are a superuser's, and roles above: refused before anything is made.
+  sql "ALTER TABLE t OWNER TO helper" plain
+  DATABASE_URL=$(database_url plain)
+  run_ripcord backup --json
+  owned=$(jq -r .id <<<"$output")
+  sql "ALTER TABLE t OWNER TO maker" plain
+  sql "ALTER DATABASE plain SET log_min_duration_statement = '1s'" postgres
+  run_ripcord backup --json
+  set=$(jq -r .id <<<"$output")
+  sql "ALTER DATABASE plain RESET log_min_duration_statement; CREATE ROLE above SUPERUSER" postgres
+  run_ripcord backup --json
+  above=$(jq -r .id <<<"$output")
+  sql "DROP ROLE above" postgres
+  DATABASE_URL=$(database_url plain maker)
+  all=$(databases)
+  run_ripcord restore --backup "$owned" --as copy --yes
+  assert_exit 3
+  assert_stderr_has "cannot give objects to helper"
+  run_ripcord restore --backup "$above" --as copy --yes
+  assert_exit 3
+  assert_stderr_has "above"
+  run_ripcord restore --backup "$set" --as copy --yes
+  assert_exit 3
+  assert_stderr_has "log_min_duration_statement"
+  assert_same databases "$all" "$(databases)"
 }

@@ -74,6 +74,7 @@ s3_tls() {
   node "$s3_lib/../../tools/tls_front.js" "$S3_DIR/tls.key" "$S3_DIR/tls.pem" "$S3_SERVER_PORT" \
     >"$S3_DIR/tls.out" 2>&1 3>&- 4>&- &
   S3_TLS_PID=$!
+  export S3_TLS_PORT
   S3_TLS_PORT=$(s3_port_of "$S3_DIR/tls.out")
 }
 
