@@ -74,8 +74,9 @@ static bool write_step(struct writer *w, const struct step *s, struct err *err)
 static bool write_all(struct objects *all, struct changes *out, struct err *err)
 {
 	cleanup_free struct step *steps = NULL;
-	struct writer w = { .all = all, .out = out };
+	struct writer w = { .all = all, .out = out, .added = STRV_INIT };
 	size_t n = 0;
+	bool ok = true;
 
 	if (!steps_decide(all, err) || !steps_spread(all, err))
 		return false;
@@ -85,10 +86,10 @@ static bool write_all(struct objects *all, struct changes *out, struct err *err)
 	if (makes_functions(all))
 		add_plain(out, "SET LOCAL check_function_bodies = off",
 		          "bodies of functions may name what is made after them", 0);
-	for (size_t i = 0; i < n; i++)
-		if (!write_step(&w, &steps[i], err))
-			return false;
-	return true;
+	for (size_t i = 0; ok && i < n; i++)
+		ok = write_step(&w, &steps[i], err);
+	strv_clear(&w.added);
+	return ok;
 }
 
 bool schema_changes(struct db *from, struct db *to, const struct schema_options *schema,

@@ -51,6 +51,8 @@ static char *variable(const struct objects *all, const struct object *o, const s
 		return mem_strdup(f->name);
 	if (strcmp(name, "1") == 0 || strcmp(name, "2") == 0)
 		return name_part(o, f->name, name[0]);
+	if (strcmp(name, "bare") == 0)
+		return mem_strndup(f->name, (size_t)(words_find(f->name, "(") - f->name));
 	if (strcmp(name, "table") == 0)
 		return table_of(all, o, f->name);
 	return mem_strdup(fact_value(f, name));
@@ -142,13 +144,30 @@ static char *what_about(const struct object *o, const char *did)
 	               o->kind->name, own);
 }
 
-void ddl_add(struct writer *w, const struct object *o, const char *did, unsigned hazards, const char *sql)
+static struct change *append(struct writer *w, const struct object *o, const char *did, const char *sql)
 {
 	struct changes *out = w->out;
 
 	out->v = mem_grow(out->v, out->n + 1, sizeof(*out->v));
-	out->v[out->n++] =
-		(struct change){ .sql = mem_strdup(sql), .about = what_about(o, did), .hazards = hazards };
+	out->v[out->n++] = (struct change){ .sql = mem_strdup(sql), .about = what_about(o, did) };
+	return &out->v[out->n - 1];
+}
+
+void ddl_add(struct writer *w, const struct object *o, const char *did, unsigned hazards, const char *sql)
+{
+	struct change *c = append(w, o, did, sql);
+
+	c->hazards = hazards;
+	for (size_t i = 0; i < w->added.n; i++)
+		c->commit_before = c->commit_before || strstr(sql, w->added.v[i]);
+	if (c->commit_before)
+		strv_clear(&w->added);
+}
+
+void ddl_add_value(struct writer *w, const struct object *o, const char *literal, const char *sql)
+{
+	(void)append(w, o, "add value", sql);
+	strv_add(&w->added, literal);
 }
 
 void ddl_write(struct writer *w, const struct object *o, const struct fact *f, const char *did,
@@ -187,7 +206,7 @@ static bool write_property(struct writer *w, const struct object *o, const struc
 	if (p->write)
 		return p->write(w, o, err);
 	if (!pattern)
-		return p->how == HOW_FOLLOWS || p->how == HOW_REBUILD || refuse(o, p->name, err);
+		return p->decide || p->how == HOW_FOLLOWS || p->how == HOW_REBUILD || refuse(o, p->name, err);
 	ddl_write(w, o, o->new, p->name, p->hazards, pattern);
 	return true;
 }
@@ -225,11 +244,17 @@ bool ddl_create(struct writer *w, const struct object *o, struct err *err)
 
 bool ddl_alter(struct writer *w, const struct object *o, struct err *err)
 {
+	bool together = false;
+
 	if (o->kind->write_change)
 		return o->kind->write_change(w, o, err);
-	for (const struct property *p = o->kind->properties; p && p->name; p++)
-		if (value_differs(o, p->name) && !write_property(w, o, p, err))
+	for (const struct property *p = o->kind->properties; p && p->name; p++) {
+		if (!value_differs(o, p->name) || (p->together && together))
+			continue;
+		together = together || p->together;
+		if (!(p->together ? o->kind->write_together(w, o, err) : write_property(w, o, p, err)))
 			return false;
+	}
 	return true;
 }
 

@@ -6,9 +6,12 @@
 
 #include "migrations/schema/changes/kinds.h"
 
+#include "base/strv.h"
+
 struct writer {
 	const struct objects *all;
 	struct changes *out;
+	struct strv added; /* values of enums, as literals, that are not committed yet */
 };
 
 /* One statement from a template over f, a fact of o; `did` follows the object's name in what it is about
@@ -17,6 +20,9 @@ void ddl_write(struct writer *w, const struct object *o, const struct fact *f, c
                const char *pattern);
 /* The same of a statement that is ready. */
 void ddl_add(struct writer *w, const struct object *o, const char *did, unsigned hazards, const char *sql);
+
+/* ALTER TYPE ... ADD VALUE: what says the literal from then on waits for a COMMIT. */
+void ddl_add_value(struct writer *w, const struct object *o, const char *literal, const char *sql);
 
 /* A template's text alone. */
 void ddl_expand(const struct objects *all, struct buf *out, const struct object *o, const struct fact *f,

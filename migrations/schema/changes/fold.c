@@ -74,11 +74,33 @@ static bool stands_in_table(const struct objects *all, const struct object *o, c
 	       is(table, "table") && !fact_value(table->new, "of type") && can_stand_within(all, o, table);
 }
 
+/* The constructors and casts of a range come and go with it. */
+static struct object *own_type(const struct objects *all, const struct links *links, const struct object *o)
+{
+	for (FOR_LINKS(i, links, all, o))
+		if (is(links->v[i], "range"))
+			return links->v[i];
+	return NULL;
+}
+
+/* An entry of an operator family that stands in a class. */
+static struct object *own_class(const struct objects *all, const struct links *links, const struct object *o,
+                                bool dropped)
+{
+	for (FOR_LINKS(i, links, all, o))
+		if (is(links->v[i], "operator class") &&
+		    (dropped ? object_drops(links->v[i]) : object_makes(links->v[i])))
+			return links->v[i];
+	return NULL;
+}
+
 /* Whose statement makes o; NULL for its own. */
 static struct object *maker(const struct objects *all, struct object *o)
 {
 	struct object *whole = o->part_of, *parent;
 
+	if (fact_value(o->new, "part of its type"))
+		return own_type(all, &all->new_needs, o);
 	if (!whole)
 		return NULL;
 	if (object_makes(whole)) {
@@ -91,15 +113,17 @@ static struct object *maker(const struct objects *all, struct object *o)
 			                       can_stand_within(all, o, whole->part_of)
 			               ? whole
 			               : NULL;
-		if (is(o, "index partition") || is(o, "family operator") || is(o, "family function"))
+		if (is(o, "index partition"))
 			return NULL;
 		if (is(o, "domain constraint"))
 			return !fact_value(o->new, "not valid") ? whole : NULL;
 	}
-	if (is(o, "sequence") && is(whole, "column"))
+	if (is(o, "sequence") && is(whole, "column") && fact_value(o->new, "identity of"))
 		return whole;
 	if (is(o, "index") && is(whole, "constraint"))
 		return whole;
+	if (is(o, "family operator") || is(o, "family function"))
+		return own_class(all, &all->new_needs, o, false);
 	parent = parents_part(all, o, o->new, true);
 	return parent && object_makes(parent) ? parent : NULL;
 }
@@ -145,6 +169,11 @@ static struct object *dropper(const struct objects *all, struct object *o)
 	struct object *whole = o->part_of, *parent;
 	const struct object *index = is(o, "index") ? o : is(o, "constraint") ? own_index(all, o) : NULL;
 
+	if (fact_value(o->old, "part of its type"))
+		return own_type(all, &all->old_needs, o);
+	if (is(o, "family operator") || is(o, "family function"))
+		if ((parent = own_class(all, &all->old_needs, o, true)))
+			return parent;
 	if (is(o, "sequence owner") && whole && object_drops(whole))
 		return whole;
 	if (is(o, "sequence") && fact_value(o->old, "identity of") && whole)

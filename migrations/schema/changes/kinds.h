@@ -2,7 +2,7 @@
  * kinds.h - how each kind of fact is made, dropped and changed: a table a kind, a row an attribute.
  *
  * Statements are templates over a fact: {name}, {attribute}, {attribute'} as a literal, {attribute"} as an
- * identifier, {?attribute} to ask for it without writing it, {1} and {2} the parts of a name ("1 on 2", "1.2"),
+ * identifier, {?attribute} to ask for it without writing it, {1} and {2} the parts of a name ("1 on 2", "1.2"), {bare} one without its arguments,
  * {table} the table of a part, with ONLY where other tables inherit from it.  A part in brackets [ ] is left out
  * when something in it is not there.
  */
@@ -29,6 +29,7 @@ struct property {
 	const char *name; /* the attribute's; NULL ends a list */
 	enum how how;
 	bool after;       /* CREATE does not say it: it is set then, too */
+	bool together;    /* one statement for all such attributes that differ: the kind's write_together */
 	unsigned hazards;
 	const char *set, *unset;  /* templates; over the new fact */
 	property_write *write;    /* in their stead */
@@ -48,6 +49,7 @@ struct kind {
 	const struct property *properties;
 	property_write *write_create, *write_drop; /* in the templates' stead */
 	property_write *write_change; /* instead of the properties, for a kind whose facts are one value */
+	property_write *write_together;
 };
 
 const struct kind *kind_of(const char *fact); /* of a fact that is not known: one that refuses every change */
@@ -55,7 +57,8 @@ const struct kind *kind_of(const char *fact); /* of a fact that is not known: on
 const struct kind *kind_within(const struct kind *kind, const struct object *whole);
 
 extern const struct kind *const KIND_TABLES[], *const KIND_COLUMNS[], *const KIND_CONSTRAINTS[], *const KIND_SEQUENCES[],
-	*const KIND_VIEWS[], *const KIND_SATELLITES[];
+	*const KIND_VIEWS[], *const KIND_SATELLITES[], *const KIND_ROUTINES[],
+	*const KIND_TYPES[], *const KIND_OPERATORS[], *const KIND_OUTSIDE[], *const KIND_TEXTSEARCH[];
 extern const struct kind KIND_VIEW_COLUMN;
 
 #define OWNED_BY(noun) \

@@ -10,7 +10,7 @@
 /* What the name is, and its noun; one row, or none.  to_reg...() take a name as it is written in SQL. */
 static const char KIND[] =
 	"SELECT CASE c.relkind WHEN 'v' THEN 'VIEW' WHEN 'm' THEN 'MATERIALIZED VIEW' WHEN 'S' THEN "
-        "'SEQUENCE'"
+	"'SEQUENCE'"
 	" WHEN 'i' THEN 'INDEX' WHEN 'I' THEN 'INDEX' WHEN 'f' THEN 'FOREIGN TABLE' WHEN 'c' THEN 'TYPE'"
 	" ELSE 'TABLE' END FROM pg_catalog.pg_class c WHERE c.oid = pg_catalog.to_regclass($1)"
 	" UNION ALL SELECT CASE typtype WHEN 'd' THEN 'DOMAIN' ELSE 'TYPE' END FROM pg_catalog.pg_type"

@@ -36,7 +36,7 @@ static bool survives(const struct object *user, const struct object *o)
 		"partition", "index partition", "replica identity", "clustered index"
 	};
 
-	if (object_drops(o))
+	if (object_drops(o) || strcmp(o->kind->name, "column") != 0)
 		return false;
 	for (size_t i = 0; i < sizeof(KINDS) / sizeof(*KINDS); i++)
 		if (strcmp(user->kind->name, KINDS[i]) == 0)
@@ -68,6 +68,14 @@ static bool rebuild(struct object *user, const struct object *because, struct er
 	return true;
 }
 
+/* A column gets the new type by a statement of its own; one of a composite type has it still. */
+static bool is_retyped(const struct object *user, const struct object *o)
+{
+	return !object_drops(o) && strcmp(user->kind->name, "column") == 0 &&
+	       (strcmp(o->kind->name, "enum") == 0 || strcmp(o->kind->name, "domain") == 0 ||
+	        strcmp(o->kind->name, "composite type") == 0);
+}
+
 /* Of one object that is dropped, or altered so that its users do not survive. */
 static bool spread_one(struct objects *all, struct object *o, struct queue *q, struct err *err)
 {
@@ -77,6 +85,12 @@ static bool spread_one(struct objects *all, struct object *o, struct queue *q, s
 		if (user->kind->silent || !user->new || user->action == ACTION_REBUILD || survives(user, o) ||
 		    leaves(all, user, o))
 			continue;
+		if (is_retyped(user, o)) {
+			if (!user->disturbs && strcmp(o->kind->name, "composite type") != 0)
+				push(q, user);
+			user->disturbs = user->disturbs || strcmp(o->kind->name, "composite type") != 0;
+			continue;
+		}
 		if (!rebuild(user, o, err))
 			return false;
 		push(q, user);

@@ -6,80 +6,102 @@ const struct pair PAIRS[] = {
 	{ "schema owner", "CREATE SCHEMA app", "", "ALTER SCHEMA app OWNER TO ch_alice", "OWNER TO ch_alice",
 	  "OWNER TO postgres" },
 	{ "table", NULL, "",
-	  "CREATE TABLE t (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, name text NOT NULL DEFAULT 'x',"
+	  "CREATE TABLE t (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, name text NOT NULL DEFAULT "
+	  "'x',"
 	  " n integer CHECK (n BETWEEN 1 AND 5 AND n <> 3), total integer GENERATED ALWAYS AS (n * 2) STORED,"
 	  " c text COLLATE \"C\" UNIQUE, s serial)",
 	  "CREATE TABLE public.t", "DROP TABLE public.t" },
 	{ "names", NULL, "",
-	  "CREATE SCHEMA \"a.b on c\"; CREATE TABLE \"a.b on c\".\"t. (x) \" (\"c. on \"\"d\" integer DEFAULT 1"
+	  "CREATE SCHEMA \"a.b on c\"; CREATE TABLE \"a.b on c\".\"t. (x) \" (\"c. on \"\"d\" integer "
+	  "DEFAULT 1"
 	  " CONSTRAINT \"k on . q\" CHECK (\"c. on \"\"d\" > 0), \"select\" varchar);"
 	  " CREATE INDEX \"i. on x\" ON \"a.b on c\".\"t. (x) \" (\"c. on \"\"d\")",
 	  NULL, NULL },
-	{ "table attributes", "CREATE TABLE t (a integer NOT NULL, b text); CREATE UNIQUE INDEX t_a ON t (a)", "",
+	{ "table attributes", "CREATE TABLE t (a integer NOT NULL, b text); CREATE UNIQUE INDEX t_a ON t (a)",
+	  "",
 	  "ALTER TABLE t SET UNLOGGED; ALTER TABLE t SET (fillfactor = 70, toast.autovacuum_enabled = off);"
 	  " ALTER TABLE t REPLICA IDENTITY USING INDEX t_a; ALTER TABLE t CLUSTER ON t_a;"
-	  " ALTER TABLE t ENABLE ROW LEVEL SECURITY; ALTER TABLE t FORCE ROW LEVEL SECURITY; ALTER TABLE t OWNER TO ch_bob",
+	  " ALTER TABLE t ENABLE ROW LEVEL SECURITY; ALTER TABLE t FORCE ROW LEVEL SECURITY; ALTER TABLE t "
+	  "OWNER TO ch_bob",
 	  "SET UNLOGGED", "RESET (toast.autovacuum_enabled)" },
-	{ "options", "CREATE TABLE t (a integer)", "ALTER TABLE t SET (fillfactor = 70, autovacuum_enabled = off)",
+	{ "options", "CREATE TABLE t (a integer)",
+	  "ALTER TABLE t SET (fillfactor = 70, autovacuum_enabled = off)",
 	  "ALTER TABLE t SET (fillfactor = 80)", "SET (fillfactor=80)", "autovacuum_enabled=off" },
 	{ "replica identity", "CREATE TABLE t (a integer NOT NULL); CREATE UNIQUE INDEX t_a ON t (a)",
-	  "ALTER TABLE t REPLICA IDENTITY FULL", "ALTER TABLE t REPLICA IDENTITY USING INDEX t_a", "USING INDEX t_a",
-	  "REPLICA IDENTITY FULL" },
+	  "ALTER TABLE t REPLICA IDENTITY FULL", "ALTER TABLE t REPLICA IDENTITY USING INDEX t_a",
+	  "USING INDEX t_a", "REPLICA IDENTITY FULL" },
 	{ "add columns", "CREATE TABLE t (a integer); INSERT INTO t VALUES (1)", "",
 	  "ALTER TABLE t ADD b integer NOT NULL DEFAULT 7, ADD c text COLLATE \"C\","
 	  " ADD d integer GENERATED ALWAYS AS (a + 1) STORED, ADD e timestamptz DEFAULT now()",
 	  "ADD COLUMN b integer DEFAULT 7 NOT NULL", "DROP COLUMN b" },
-	{ "column type", "CREATE TABLE t (a integer, b varchar(10), c text, d numeric(10,2), e integer[])", "",
+	{ "column type", "CREATE TABLE t (a integer, b varchar(10), c text, d numeric(10,2), e integer[])",
+	  "",
 	  "ALTER TABLE t ALTER a TYPE bigint, ALTER b TYPE text, ALTER c TYPE integer USING c::integer,"
 	  " ALTER d TYPE numeric(12,4), ALTER e TYPE bigint[]",
 	  "TYPE integer USING c::integer", "TYPE character varying(10)" },
 	{ "column type with users",
 	  "CREATE TABLE t (id integer PRIMARY KEY, a integer DEFAULT 5 CHECK (a > 0), g integer);"
 	  " CREATE INDEX t_a ON t (a) WHERE a > 1; CREATE INDEX t_expr ON t ((a + 1));"
-	  " CREATE VIEW v AS SELECT id, a FROM t; CREATE VIEW w AS SELECT a FROM v; GRANT SELECT ON v TO ch_bob;"
+	  " CREATE VIEW v AS SELECT id, a FROM t; CREATE VIEW w AS SELECT a FROM v; GRANT SELECT ON v TO "
+	  "ch_bob;"
 	  " COMMENT ON VIEW w IS 'w'; COMMENT ON COLUMN v.a IS 'col'; CREATE STATISTICS t_s ON a, g FROM t;"
 	  " CREATE RULE r AS ON DELETE TO t WHERE old.a = 1 DO INSTEAD NOTHING",
-	  "", "DROP VIEW w; DROP VIEW v; DROP RULE r ON t; ALTER TABLE t ALTER a TYPE bigint;"
-	  " CREATE VIEW v AS SELECT id, a FROM t; CREATE VIEW w AS SELECT a FROM v; GRANT SELECT ON v TO ch_bob;"
+	  "",
+	  "DROP VIEW w; DROP VIEW v; DROP RULE r ON t; ALTER TABLE t ALTER a TYPE bigint;"
+	  " CREATE VIEW v AS SELECT id, a FROM t; CREATE VIEW w AS SELECT a FROM v; GRANT SELECT ON v TO "
+	  "ch_bob;"
 	  " COMMENT ON VIEW w IS 'w'; COMMENT ON COLUMN v.a IS 'col';"
 	  " CREATE RULE r AS ON DELETE TO t WHERE old.a = 1 DO INSTEAD NOTHING",
 	  "TYPE bigint", "TYPE integer" },
 	{ "column attributes", "CREATE TABLE t (a text, b integer, c numeric)", "",
-	  "ALTER TABLE t ALTER a SET STORAGE EXTERNAL, ALTER a SET COMPRESSION pglz, ALTER b SET STATISTICS 500,"
-	  " ALTER b SET (n_distinct = -0.5, n_distinct_inherited = 5), ALTER b SET NOT NULL, ALTER a SET DEFAULT 'x',"
+	  "ALTER TABLE t ALTER a SET STORAGE EXTERNAL, ALTER a SET COMPRESSION pglz, ALTER b SET STATISTICS "
+	  "500,"
+	  " ALTER b SET (n_distinct = -0.5, n_distinct_inherited = 5), ALTER b SET NOT NULL, ALTER a SET "
+	  "DEFAULT 'x',"
 	  " ALTER c SET STORAGE EXTENDED",
 	  "SET STORAGE EXTERNAL", "SET STORAGE MAIN" },
-	{ "column type keeps storage", "CREATE TABLE t (a text)", "ALTER TABLE t ALTER a SET STORAGE EXTERNAL",
-	  "ALTER TABLE t ALTER a TYPE varchar(5), ALTER a SET STORAGE EXTERNAL, ALTER a SET COMPRESSION pglz", NULL, NULL },
+	{ "column type keeps storage", "CREATE TABLE t (a text)",
+	  "ALTER TABLE t ALTER a SET STORAGE EXTERNAL",
+	  "ALTER TABLE t ALTER a TYPE varchar(5), ALTER a SET STORAGE EXTERNAL, ALTER a SET COMPRESSION pglz",
+	  NULL, NULL },
 	{ "identity", "CREATE TABLE t (a integer NOT NULL, b integer)", "",
 	  "ALTER TABLE t ALTER a ADD GENERATED BY DEFAULT AS IDENTITY (START 5 INCREMENT 2);"
 	  " ALTER TABLE t ALTER b SET NOT NULL; ALTER TABLE t ALTER b ADD GENERATED ALWAYS AS IDENTITY",
 	  "ADD GENERATED BY DEFAULT AS IDENTITY", "DROP IDENTITY" },
 	{ "identity kind", NULL, "CREATE TABLE t (a integer GENERATED ALWAYS AS IDENTITY)",
-	  "CREATE TABLE t (a integer GENERATED BY DEFAULT AS IDENTITY (START 10 CACHE 5))", "SET GENERATED BY DEFAULT",
-	  "SET GENERATED ALWAYS" },
+	  "CREATE TABLE t (a integer GENERATED BY DEFAULT AS IDENTITY (START 10 CACHE 5))",
+	  "SET GENERATED BY DEFAULT", "SET GENERATED ALWAYS" },
 	{ "serial and identity", NULL, "CREATE TABLE t (a serial)",
 	  "CREATE TABLE t (a integer GENERATED BY DEFAULT AS IDENTITY)", "ADD GENERATED", "DROP IDENTITY" },
 	{ "generated", NULL, "CREATE TABLE t (a integer, b integer GENERATED ALWAYS AS (a * 2) STORED)",
 	  "CREATE TABLE t (a integer, b integer)", "DROP EXPRESSION", NULL },
-	{ "generated expression", NULL, "CREATE TABLE t (a integer, b integer GENERATED ALWAYS AS (a * 2) STORED)",
+	{ "generated expression", NULL,
+	  "CREATE TABLE t (a integer, b integer GENERATED ALWAYS AS (a * 2) STORED)",
 	  "CREATE TABLE t (a bigint, b integer GENERATED ALWAYS AS (3) STORED)", "DROP COLUMN b", NULL },
-	{ "constraints", "CREATE TABLE o (id integer PRIMARY KEY); CREATE TABLE t (id integer NOT NULL, a integer, r int4range)",
+	{ "constraints",
+	  "CREATE TABLE o (id integer PRIMARY KEY); CREATE TABLE t (id integer NOT NULL, a integer, r "
+	  "int4range)",
 	  "",
 	  "ALTER TABLE t ADD PRIMARY KEY (id), ADD UNIQUE (a) WITH (fillfactor = 70), ADD CHECK (a > 0),"
-	  " ADD FOREIGN KEY (a) REFERENCES o ON DELETE CASCADE DEFERRABLE, ADD EXCLUDE USING gist (r WITH &&) WHERE (a > 5),"
+	  " ADD FOREIGN KEY (a) REFERENCES o ON DELETE CASCADE DEFERRABLE, ADD EXCLUDE USING gist (r WITH "
+	  "&&) WHERE (a > 5),"
 	  " ADD CONSTRAINT later CHECK (a < 9) NOT VALID",
 	  "VALIDATE CONSTRAINT", "DROP CONSTRAINT" },
 	{ "validate", "CREATE TABLE t (a integer)", "ALTER TABLE t ADD CONSTRAINT k CHECK (a > 0) NOT VALID",
 	  "ALTER TABLE t ADD CONSTRAINT k CHECK (a > 0)", "VALIDATE CONSTRAINT k", "NOT VALID" },
-	{ "constraint's index", "CREATE TABLE t (a integer)", "ALTER TABLE t ADD CONSTRAINT k UNIQUE (a) WITH (fillfactor = 70)",
-	  "ALTER TABLE t ADD CONSTRAINT k UNIQUE (a) WITH (fillfactor = 80)", "fillfactor='80'", "fillfactor='70'" },
+	{ "constraint's index", "CREATE TABLE t (a integer)",
+	  "ALTER TABLE t ADD CONSTRAINT k UNIQUE (a) WITH (fillfactor = 70)",
+	  "ALTER TABLE t ADD CONSTRAINT k UNIQUE (a) WITH (fillfactor = 80)", "fillfactor='80'",
+	  "fillfactor='70'" },
 	{ "cycle of foreign keys", NULL, "",
-	  "CREATE TABLE a (id integer PRIMARY KEY, b integer); CREATE TABLE b (id integer PRIMARY KEY, a integer REFERENCES a);"
-	  " ALTER TABLE a ADD FOREIGN KEY (b) REFERENCES b; CREATE TABLE s (id integer PRIMARY KEY, up integer REFERENCES s)",
+	  "CREATE TABLE a (id integer PRIMARY KEY, b integer); CREATE TABLE b (id integer PRIMARY KEY, a "
+	  "integer REFERENCES a);"
+	  " ALTER TABLE a ADD FOREIGN KEY (b) REFERENCES b; CREATE TABLE s (id integer PRIMARY KEY, up "
+	  "integer REFERENCES s)",
 	  NULL, NULL },
 	{ "indexes", "CREATE TABLE t (a integer, b text)", "CREATE INDEX t_b ON t (b)",
-	  "CREATE INDEX t_a ON t (a DESC) WHERE a > 5; CREATE UNIQUE INDEX t_u ON t ((a + 1), lower(b) text_pattern_ops)"
+	  "CREATE INDEX t_a ON t (a DESC) WHERE a > 5; CREATE UNIQUE INDEX t_u ON t ((a + 1), lower(b) "
+	  "text_pattern_ops)"
 	  " INCLUDE (b) WITH (fillfactor = 70); ALTER INDEX t_u ALTER COLUMN 1 SET STATISTICS 300;"
 	  " CREATE INDEX t_h ON t USING hash (b); CREATE INDEX t_b ON t (b, a)",
 	  "CREATE UNIQUE INDEX t_u", "DROP INDEX public.t_a" },

@@ -135,7 +135,6 @@ static bool change_type(struct writer *w, const struct object *o, struct err *er
 	cleanup_free char *cast = type_cast(fact_value(o->old, "type"), fact_value(o->new, "type"));
 
 	(void)err;
-	/* The row of the collation would do it again. */
 	if (parent_does(w->all, o, "type") || parent_does(w->all, o, "collation"))
 		return true;
 	ddl_expand(w->all, &sql, o, o->new,
@@ -154,11 +153,6 @@ static bool change_type(struct writer *w, const struct object *o, struct err *er
 		ddl_write(w, o, o->new, "compression", 0,
 		          "[ALTER TABLE {table} ALTER COLUMN {2} SET COMPRESSION {compression}]");
 	return true;
-}
-
-static bool change_collation(struct writer *w, const struct object *o, struct err *err)
-{
-	return value_differs(o, "type") || change_type(w, o, err);
 }
 
 static bool change_not_null(struct writer *w, const struct object *o, struct err *err)
@@ -274,8 +268,8 @@ static const struct property COLUMN[] = {
 	{ "identity", .write = drop_identity },
 	{ "generated", .decide = decide_generated, .unset = ALTER_COLUMN "DROP EXPRESSION" },
 	{ "virtual", .how = HOW_REBUILD },
-	{ "type", .decide = decide_type, .write = change_type },
-	{ "collation", .decide = decide_type, .write = change_collation },
+	{ "type", .decide = decide_type, .together = true },
+	{ "collation", .decide = decide_type, .together = true },
 	{ "not null", .write = change_not_null },
 	{ "identity", .write = make_identity },
 	{ "storage", .after = true, .set = ALTER_COLUMN "SET STORAGE {storage}", .write = change_storage },
@@ -301,6 +295,7 @@ static const struct kind KIND_COLUMN = {
 	.holds_data = true,
 	.properties = COLUMN,
 	.write_create = add_column,
+	.write_together = change_type,
 };
 
 /* What a view's columns are is said by its query. */

@@ -3,8 +3,10 @@
 #include <stddef.h>
 #include <string.h>
 
-static const struct kind *const *const LISTS[] = { KIND_TABLES,    KIND_COLUMNS, KIND_CONSTRAINTS,
-	                                           KIND_SEQUENCES, KIND_VIEWS,   KIND_SATELLITES };
+static const struct kind *const *const LISTS[] = {
+	KIND_TABLES,   KIND_COLUMNS, KIND_CONSTRAINTS, KIND_SEQUENCES, KIND_VIEWS,      KIND_SATELLITES,
+	KIND_ROUTINES, KIND_TYPES,   KIND_OPERATORS,   KIND_OUTSIDE,   KIND_TEXTSEARCH,
+};
 
 static bool refuse(struct writer *w, const struct object *o, struct err *err)
 {

@@ -57,23 +57,6 @@ static bool change_numbers(struct writer *w, const struct object *o, struct err 
 	return true;
 }
 
-/* The row of the first attribute that differs writes the statement. */
-#define NUMBER(attribute, first)                                                                             \
-	static bool change_##attribute(struct writer *w, const struct object *o, struct err *err)            \
-	{                                                                                                    \
-		return (first) || change_numbers(w, o, err);                                                 \
-	}
-NUMBER(type, false)
-NUMBER(increment, value_differs(o, "type"))
-NUMBER(minimum, value_differs(o, "type") || value_differs(o, "increment"))
-NUMBER(maximum, value_differs(o, "type") || value_differs(o, "increment") || value_differs(o, "minimum"))
-NUMBER(start, value_differs(o, "type") || value_differs(o, "increment") || value_differs(o, "minimum") ||
-                      value_differs(o, "maximum"))
-NUMBER(cache, value_differs(o, "type") || value_differs(o, "increment") || value_differs(o, "minimum") ||
-                      value_differs(o, "maximum") || value_differs(o, "start"))
-NUMBER(cycle, value_differs(o, "type") || value_differs(o, "increment") || value_differs(o, "minimum") ||
-                      value_differs(o, "maximum") || value_differs(o, "start") || value_differs(o, "cache"))
-
 /* Owned by a column or made with one it has its table's owner. */
 static bool change_owner(struct writer *w, const struct object *o, struct err *err)
 {
@@ -84,13 +67,13 @@ static bool change_owner(struct writer *w, const struct object *o, struct err *e
 }
 
 static const struct property SEQUENCE[] = {
-	{ "type", .write = change_type },
-	{ "increment", .write = change_increment },
-	{ "minimum", .write = change_minimum },
-	{ "maximum", .write = change_maximum },
-	{ "start", .write = change_start },
-	{ "cache", .write = change_cache },
-	{ "cycle", .write = change_cycle },
+	{ "type", .together = true },
+	{ "increment", .together = true },
+	{ "minimum", .together = true },
+	{ "maximum", .together = true },
+	{ "start", .together = true },
+	{ "cache", .together = true },
+	{ "cycle", .together = true },
 	{ "unlogged", .set = "ALTER SEQUENCE {name} SET UNLOGGED",
 	  .unset = "ALTER SEQUENCE {name} SET LOGGED" },
 	{ "owner", .after = true, .write = change_owner },
@@ -106,6 +89,7 @@ static const struct kind KIND_SEQUENCE = {
 	.drop = "DROP SEQUENCE {name}",
 	.drop_hazards = HAZARD_DATA_LOSS,
 	.properties = SEQUENCE,
+	.write_together = change_numbers,
 	.write_create = create_sequence,
 };
 

@@ -1,0 +1,471 @@
+#include "migrations/schema/changes/ddl.h"
+#include "migrations/schema/changes/words.h"
+
+#include "base/cleanup.h"
+#include "base/mem.h"
+#include "base/text.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static bool is(const struct object *o, const char *kind) { return strcmp(o->kind->name, kind) == 0; }
+
+/* The last name with "_old" in it: what a type is called until its columns have the new one. */
+static char *old_name(const char *name)
+{
+	const char *dot = words_find_last(name, "."), *last = dot ? dot + 1 : name;
+	size_t len = strlen(last);
+
+	return last[0] == '"' ? mem_fmt("%.*s_old\"", (int)len - 1, last) : mem_fmt("%s_old", last);
+}
+
+/* Columns have the type by their own statement; who inherits one, by the parent's. */
+static void retype_columns(struct writer *w, const struct object *o)
+{
+	for (FOR_LINKS(i, &w->all->old_users, w->all, o)) {
+		const struct object *c = w->all->old_users.v[i];
+		const char *type = fact_value(c->old, "type");
+		cleanup_buf struct buf sql = BUF_INIT(BUF_TEXT_MAX);
+
+		if (!is(c, "column") || !c->new || object_drops(c) || fact_value(c->old, "inherited"))
+			continue;
+		ddl_expand(w->all, &sql, c, c->old,
+		           "ALTER TABLE {1} ALTER COLUMN {2} TYPE {type} USING {2}::text");
+		buf_fmt(&sql, "%s::%s", text_ends(type, "[]") ? "[]" : "", type);
+		ddl_add(w, c, "type", HAZARD_REWRITE | HAZARD_EXCLUSIVE_LOCK, buf_text(&sql));
+	}
+}
+
+/* No statement takes a value from an enum, or gives a domain another type: a new one takes its place. */
+static void replace_type(struct writer *w, const struct object *o)
+{
+	const char *noun = o->kind->noun, *dot = words_find_last(o->new->name, ".");
+	cleanup_free char *last = old_name(o->new->name);
+	cleanup_free char *rename = mem_fmt("ALTER %s %s RENAME TO %s", noun, o->new->name, last);
+	cleanup_free char *drop =
+		mem_fmt("DROP %s %.*s%s", noun, dot ? (int)(dot + 1 - o->new->name) : 0, o->new->name, last);
+
+	ddl_add(w, o, "rename", HAZARD_EXCLUSIVE_LOCK, rename);
+	ddl_write(w, o, o->new, "create", 0, o->kind->create);
+	retype_columns(w, o);
+	ddl_add(w, o, "drop old", 0, drop);
+}
+
+static bool is_subsequence(const struct strv *part, const struct strv *whole)
+{
+	size_t found = 0;
+
+	for (size_t i = 0; i < whole->n && found < part->n; i++)
+		found += strcmp(whole->v[i], part->v[found]) == 0;
+	return found == part->n;
+}
+
+static void read_labels(const struct object *o, struct strv *old, struct strv *new)
+{
+	const char *was = fact_value(o->old, "labels"), *is = fact_value(o->new, "labels");
+
+	words_list(old, was ? was : "");
+	words_list(new, is ? is : "");
+}
+
+static enum how decide_labels(const struct objects *all, struct object *o)
+{
+	cleanup_strv struct strv old = STRV_INIT, new = STRV_INIT;
+
+	(void)all;
+	read_labels(o, &old, &new);
+	o->disturbs = !is_subsequence(&old, &new);
+	return HOW_IN_PLACE;
+}
+
+/* Whether a value that was there comes behind: then the place must be said. */
+static bool has_old_behind(const struct strv *old, const struct strv *new, size_t i)
+{
+	for (; i < new->n; i++)
+		if (strv_has(old, new->v[i]))
+			return true;
+	return false;
+}
+
+static void add_labels(struct writer *w, const struct object *o, const struct strv *old,
+                       const struct strv *new)
+{
+	for (size_t i = 0; i < new->n; i++) {
+		cleanup_buf struct buf sql = BUF_INIT(BUF_TEXT_MAX);
+
+		if (strv_has(old, new->v[i]))
+			continue;
+		buf_fmt(&sql, "ALTER TYPE %s ADD VALUE %s", o->new->name, new->v[i]);
+		if (has_old_behind(old, new, i))
+			buf_fmt(&sql, i > 0 ? " AFTER %s" : " BEFORE %s", i > 0 ? new->v[i - 1] : old->v[0]);
+		ddl_add_value(w, o, new->v[i], buf_text(&sql));
+	}
+}
+
+static bool change_labels(struct writer *w, const struct object *o, struct err *err)
+{
+	cleanup_strv struct strv old = STRV_INIT, new = STRV_INIT;
+
+	(void)err;
+	read_labels(o, &old, &new);
+	if (o->disturbs)
+		replace_type(w, o);
+	else
+		add_labels(w, o, &old, &new);
+	return true;
+}
+
+/* A type that was replaced belongs to whoever did it. */
+static bool keep_owner(struct writer *w, const struct object *o, struct err *err)
+{
+	const char *owner = fact_value(o->new, "owner");
+
+	(void)err;
+	if (strcmp(owner, w->all->role) != 0 || value_differs(o, "owner"))
+		ddl_write(w, o, o->new, "owner", 0, "ALTER TYPE {name} OWNER TO {owner\"}");
+	return true;
+}
+
+static bool change_enum(struct writer *w, const struct object *o, struct err *err)
+{
+	if (value_differs(o, "labels") && !change_labels(w, o, err))
+		return false;
+	return (!o->disturbs && !value_differs(o, "owner")) || keep_owner(w, o, err);
+}
+
+static const struct property ENUM[] = {
+	{ "labels", .decide = decide_labels, .together = true },
+	{ "owner", .after = true, .together = true, .write = keep_owner },
+	END_OF_PROPERTIES,
+};
+
+static const struct kind KIND_ENUM = {
+	.name = "enum",
+	.noun = "TYPE",
+	.rank = 25,
+	.create = "CREATE TYPE {name} AS ENUM ([{labels}])",
+	.drop = "DROP TYPE {name}",
+	.properties = ENUM,
+	.write_together = change_enum,
+};
+
+static enum how decide_base(const struct objects *all, struct object *o)
+{
+	(void)all;
+	o->disturbs = true;
+	return HOW_IN_PLACE;
+}
+
+static bool change_domain(struct writer *w, const struct object *o, struct err *err)
+{
+	if (o->disturbs) {
+		replace_type(w, o);
+		return keep_owner(w, o, err);
+	}
+	if (value_differs(o, "owner") && !keep_owner(w, o, err))
+		return false;
+	if (value_differs(o, "default"))
+		ddl_write(w, o, o->new, "default", 0,
+		          fact_value(o->new, "default") ? "ALTER DOMAIN {name} SET DEFAULT {default}"
+		                                        : "ALTER DOMAIN {name} DROP DEFAULT");
+	if (value_differs(o, "not null"))
+		ddl_write(w, o, o->new, "not null", 0,
+		          fact_value(o->new, "not null") ? "ALTER DOMAIN {name} SET NOT NULL"
+		                                         : "ALTER DOMAIN {name} DROP NOT NULL");
+	return true;
+}
+
+static const struct property DOMAIN[] = {
+	{ "type", .decide = decide_base, .together = true },
+	{ "collation", .decide = decide_base, .together = true },
+	{ "default", .together = true },
+	{ "not null", .together = true },
+	{ "owner", .after = true, .together = true, .write = keep_owner },
+	END_OF_PROPERTIES,
+};
+
+static const struct kind KIND_DOMAIN = {
+	.name = "domain",
+	.noun = "DOMAIN",
+	.rank = 26,
+	.create = "CREATE DOMAIN {name} AS {type}[ COLLATE {collation}][ DEFAULT {default}][ NOT NULL{?not "
+	          "null}]",
+	.drop = "DROP DOMAIN {name}",
+	.properties = DOMAIN,
+	.write_together = change_domain,
+};
+
+static enum how decide_definition(const struct objects *all, struct object *o)
+{
+	static const char NOT_VALID[] = " NOT VALID";
+	const char *was = fact_value(o->old, "definition"), *is = fact_value(o->new, "definition");
+
+	(void)all;
+	return text_starts(was, is) && strcmp(was + strlen(is), NOT_VALID) == 0 ? HOW_FOLLOWS : HOW_REBUILD;
+}
+
+static enum how decide_validity(const struct objects *all, struct object *o)
+{
+	(void)all;
+	return fact_value(o->new, "not valid") ? HOW_REBUILD : HOW_IN_PLACE;
+}
+
+static const struct property DOMAIN_CONSTRAINT[] = {
+	{ "type", .how = HOW_REBUILD },
+	{ "definition", .decide = decide_definition },
+	{ "not valid", .decide = decide_validity, .unset = "ALTER DOMAIN {2} VALIDATE CONSTRAINT {1}" },
+	{ "inherited", .how = HOW_FOLLOWS },
+	END_OF_PROPERTIES,
+};
+
+static const struct kind KIND_DOMAIN_CONSTRAINT = {
+	.name = "domain constraint",
+	.rank = 37,
+	.word = " on ",
+	.create = "ALTER DOMAIN {2} ADD CONSTRAINT {1} {definition}",
+	.drop = "ALTER DOMAIN {2} DROP CONSTRAINT {1}",
+	.properties = DOMAIN_CONSTRAINT,
+};
+
+/* "a integer": the attribute's name ends at the first blank outside of quotes. */
+static size_t name_length(const char *attribute) { return (size_t)(words_find(attribute, " ") - attribute); }
+
+static const char *same_name(const struct strv *list, const char *attribute)
+{
+	size_t len = name_length(attribute) + 1;
+
+	for (size_t i = 0; i < list->n; i++)
+		if (strncmp(list->v[i], attribute, len) == 0)
+			return list->v[i];
+	return NULL;
+}
+
+static void read_attributes(const struct object *o, struct strv *old, struct strv *new)
+{
+	const char *was = fact_value(o->old, "attributes"), *is = fact_value(o->new, "attributes");
+
+	words_list(old, was ? was : "");
+	words_list(new, is ? is : "");
+}
+
+/* Those that stay must be in the same order, and in front of those that come. */
+static bool keeps_order(const struct strv *old, const struct strv *new)
+{
+	size_t at = 0;
+
+	for (size_t i = 0; i < old->n; i++) {
+		if (!same_name(new, old->v[i]))
+			continue;
+		if (at == new->n || !same_name(old, new->v[at]) ||
+		    strncmp(old->v[i], new->v[at], name_length(old->v[i]) + 1) != 0)
+			return false;
+		at++;
+	}
+	return true;
+}
+
+static bool has_columns(const struct objects *all, const struct object *type)
+{
+	for (FOR_LINKS(i, &all->old_users, all, type))
+		if (is(all->old_users.v[i], "column") && all->old_users.v[i]->new)
+			return true;
+	return false;
+}
+
+static enum how decide_attributes(const struct objects *all, struct object *o)
+{
+	cleanup_strv struct strv old = STRV_INIT, new = STRV_INIT;
+	bool retypes = false;
+
+	read_attributes(o, &old, &new);
+	if (!keeps_order(&old, &new))
+		return HOW_REBUILD;
+	for (size_t i = 0; i < old.n; i++) {
+		const char *now = same_name(&new, old.v[i]);
+
+		retypes = retypes || (now && strcmp(now, old.v[i]) != 0);
+		o->disturbs = o->disturbs || !now || strcmp(now, old.v[i]) != 0;
+	}
+	/* The server refuses another type of an attribute while a column has the type. */
+	return retypes && has_columns(all, o) ? HOW_REFUSED : HOW_IN_PLACE;
+}
+
+static bool has_typed_table(const struct objects *all, const struct object *type)
+{
+	for (FOR_LINKS(i, &all->old_users, all, type))
+		if (is(all->old_users.v[i], "table"))
+			return true;
+	return false;
+}
+
+static void write_attribute(struct writer *w, const struct object *o, const char *attribute, const char *verb,
+                            unsigned hazards)
+{
+	size_t len = name_length(attribute);
+	bool drops = strcmp(verb, "DROP") == 0, alters = strcmp(verb, "ALTER") == 0;
+	cleanup_free char *sql =
+		mem_fmt("ALTER TYPE %s %s ATTRIBUTE %.*s%s%s%s", o->new->name, verb, (int)len, attribute,
+	                alters ? " TYPE" : "", drops ? "" : attribute + len,
+	                has_typed_table(w->all, o) ? " CASCADE" : "");
+
+	ddl_add(w, o, "attribute", hazards, sql);
+}
+
+static bool change_attributes(struct writer *w, const struct object *o, struct err *err)
+{
+	cleanup_strv struct strv old = STRV_INIT, new = STRV_INIT;
+
+	(void)err;
+	read_attributes(o, &old, &new);
+	for (size_t i = 0; i < old.n; i++)
+		if (!same_name(&new, old.v[i]))
+			write_attribute(w, o, old.v[i], "DROP", HAZARD_DATA_LOSS | HAZARD_EXCLUSIVE_LOCK);
+	for (size_t i = 0; i < new.n; i++) {
+		const char *was = same_name(&old, new.v[i]);
+
+		if (!was || strcmp(was, new.v[i]) != 0)
+			write_attribute(w, o, new.v[i], was ? "ALTER" : "ADD", HAZARD_EXCLUSIVE_LOCK);
+	}
+	return true;
+}
+
+static const struct property COMPOSITE[] = {
+	OWNED_BY("TYPE"),
+	{ "attributes", .decide = decide_attributes, .write = change_attributes },
+	END_OF_PROPERTIES,
+};
+
+static const struct kind KIND_COMPOSITE = {
+	.name = "composite type",
+	.noun = "TYPE",
+	.rank = 27,
+	.create = "CREATE TYPE {name} AS ([{attributes}])",
+	.drop = "DROP TYPE {name}",
+	.properties = COMPOSITE,
+};
+
+static bool create_range(struct writer *w, const struct object *o, struct err *err)
+{
+	cleanup_buf struct buf sql = BUF_INIT(BUF_TEXT_MAX);
+	const char *class = fact_value(o->new, "operator class"), *using = words_find(class, " USING ");
+
+	(void)err;
+	ddl_expand(w->all, &sql, o, o->new, "CREATE TYPE {name} AS RANGE (SUBTYPE = {subtype}");
+	buf_fmt(&sql, ", SUBTYPE_OPCLASS = %.*s", (int)(using - class), class);
+	ddl_expand(w->all, &sql, o, o->new,
+	           "[, COLLATION = {collation}][, CANONICAL = {canonical}][, SUBTYPE_DIFF = {difference}]"
+	           "[, MULTIRANGE_TYPE_NAME = {multirange}])");
+	ddl_add(w, o, "create", 0, buf_text(&sql));
+	return true;
+}
+
+static const struct property RANGE[] = {
+	OWNED_BY("TYPE"),
+	{ "subtype", .how = HOW_REBUILD },
+	{ "multirange", .how = HOW_REBUILD },
+	{ "operator class", .how = HOW_REBUILD },
+	{ "collation", .how = HOW_REBUILD },
+	{ "canonical", .how = HOW_REBUILD },
+	{ "difference", .how = HOW_REBUILD },
+	END_OF_PROPERTIES,
+};
+
+static const struct kind KIND_RANGE = {
+	.name = "range",
+	.noun = "TYPE",
+	.rank = 27,
+	.drop = "DROP TYPE {name}",
+	.properties = RANGE,
+	.write_create = create_range,
+};
+
+static bool create_collation(struct writer *w, const struct object *o, struct err *err)
+{
+	const char *provider = fact_value(o->new, "provider");
+	cleanup_buf struct buf sql = BUF_INIT(BUF_TEXT_MAX);
+
+	(void)err;
+	ddl_expand(w->all, &sql, o, o->new, "CREATE COLLATION {name} (PROVIDER = ");
+	buf_str(&sql, provider[0] == 'i' ? "icu" : provider[0] == 'b' ? "builtin" : "libc");
+	ddl_expand(
+		w->all, &sql, o, o->new,
+		"[, LOCALE = {locale'}][, LC_COLLATE = {collate'}][, LC_CTYPE = {ctype'}][, RULES = {rules'}]"
+		"[, DETERMINISTIC = false{?not deterministic}])");
+	ddl_add(w, o, "create", 0, buf_text(&sql));
+	return true;
+}
+
+static const struct property COLLATION[] = {
+	OWNED_BY("COLLATION"),
+	{ "provider", .how = HOW_REBUILD },
+	{ "collate", .how = HOW_REBUILD },
+	{ "ctype", .how = HOW_REBUILD },
+	{ "locale", .how = HOW_REBUILD },
+	{ "rules", .how = HOW_REBUILD },
+	{ "not deterministic", .how = HOW_REBUILD },
+	{ "encoding", .how = HOW_REFUSED },
+	END_OF_PROPERTIES,
+};
+
+static const struct kind KIND_COLLATION = {
+	.name = "collation",
+	.noun = "COLLATION",
+	.rank = 24,
+	.drop = "DROP COLLATION {name}",
+	.properties = COLLATION,
+	.write_create = create_collation,
+};
+
+static const struct property CONVERSION[] = {
+	OWNED_BY("CONVERSION"),
+	{ "from", .how = HOW_REBUILD },
+	{ "to", .how = HOW_REBUILD },
+	{ "function", .how = HOW_REBUILD },
+	{ "default", .how = HOW_REBUILD },
+	END_OF_PROPERTIES,
+};
+
+static const struct kind KIND_CONVERSION = {
+	.name = "conversion",
+	.noun = "CONVERSION",
+	.rank = 37,
+	.create = "CREATE[ DEFAULT{?default}] CONVERSION {name} FOR {from'} TO {to'} FROM {function}",
+	.drop = "DROP CONVERSION {name}",
+	.properties = CONVERSION,
+};
+
+static bool create_cast(struct writer *w, const struct object *o, struct err *err)
+{
+	const char *method = fact_value(o->new, "method"), *context = fact_value(o->new, "context");
+	cleanup_buf struct buf sql = BUF_INIT(BUF_TEXT_MAX);
+
+	(void)err;
+	ddl_expand(w->all, &sql, o, o->new, "CREATE CAST {name}[ WITH FUNCTION {function}]");
+	if (strcmp(method, "function") != 0)
+		buf_str(&sql, strcmp(method, "inout") == 0 ? " WITH INOUT" : " WITHOUT FUNCTION");
+	if (strcmp(context, "explicit") != 0)
+		buf_str(&sql, strcmp(context, "implicit") == 0 ? " AS IMPLICIT" : " AS ASSIGNMENT");
+	ddl_add(w, o, "create", 0, buf_text(&sql));
+	return true;
+}
+
+static const struct property CAST[] = {
+	{ "function", .how = HOW_REBUILD },
+	{ "method", .how = HOW_REBUILD },
+	{ "context", .how = HOW_REBUILD },
+	{ "part of its type", .how = HOW_REFUSED },
+	END_OF_PROPERTIES,
+};
+
+static const struct kind KIND_CAST = {
+	.name = "cast",
+	.noun = "CAST",
+	.rank = 38,
+	.drop = "DROP CAST {name}",
+	.properties = CAST,
+	.write_create = create_cast,
+};
+
+const struct kind *const KIND_TYPES[] = { &KIND_ENUM,       &KIND_DOMAIN, &KIND_DOMAIN_CONSTRAINT,
+	                                  &KIND_COMPOSITE,  &KIND_RANGE,  &KIND_COLLATION,
+	                                  &KIND_CONVERSION, &KIND_CAST,   NULL };
