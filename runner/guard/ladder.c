@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "base/sql.h"
 #include "base/text.h"
+#include "runner/guard/proofs.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -358,6 +359,34 @@ static void stop_on_signal(struct run *run, const char *rung)
 	run_stuck(run, why);
 }
 
+/* `prove` has found that the downgrade of a revision that was run does not lead back: it is not tried where a restore does. */
+static bool is_known_to_fail(const struct run *run, struct err *why)
+{
+	bool fails = false;
+
+	if (!run->plan || !run->config->on_failure_restore || !run->manifest)
+		return false;
+	for (size_t i = 0; i < run->done && !fails; i++) {
+		const struct revision *r = run->plan->steps[i].revision;
+		struct proof proof = { .verdict = PROOF_ERROR };
+		fails = proofs_find(run->config->state_dir, r, &proof) && proof.verdict == PROOF_IRREVERSIBLE;
+		proof_clear(&proof);
+		if (fails)
+			err_set(why, ERR_REFUSED, "the downgrade of revision %s is proven not to lead back",
+			        r->id);
+	}
+	return fails;
+}
+
+static enum climb climb(struct run *run, size_t rung, size_t last, struct err *why)
+{
+	if (!run_reconnect(run, why))
+		return CLIMB_STUCK;
+	if (rung == RUNG_DOWNGRADE && last > rung && is_known_to_fail(run, why))
+		return CLIMB_NEXT;
+	return rungs[rung].climb(run, why);
+}
+
 void run_rungs(struct run *run, const struct err *failure, size_t first, size_t last)
 {
 	struct err why = *failure;
@@ -367,7 +396,7 @@ void run_rungs(struct run *run, const struct err *failure, size_t first, size_t 
 	for (size_t i = first; i <= last; i++) {
 		struct err reason = ERR_INIT;
 
-		enum climb result = run_reconnect(run, &reason) ? rungs[i].climb(run, &reason) : CLIMB_STUCK;
+		enum climb result = climb(run, i, last, &reason);
 		if (reason.code != ERR_NONE) {
 			why = reason;
 			log_info("%s: %s", rungs[i].name, reason.msg);

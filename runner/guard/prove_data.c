@@ -55,13 +55,18 @@
  */
 static const char fill_sql[] =
 	"SELECT pg_catalog.format('%I.%I', n.nspname, c.relname),"
-	" coalesce(pg_catalog.string_agg(v.name, ', ' ORDER BY v.attnum), ''),"
-	" coalesce(pg_catalog.string_agg(v.value, ', ' ORDER BY v.attnum), ''),"
+	" coalesce(pg_catalog.string_agg(v.name, ', ' ORDER BY v.attnum) FILTER (WHERE v.attnotnull OR "
+	"v.known), ''),"
+	" coalesce(pg_catalog.string_agg(v.value, ', ' ORDER BY v.attnum) FILTER (WHERE v.attnotnull OR "
+	"v.known), ''),"
 	" coalesce(pg_catalog.string_agg(v.name, ', ' ORDER BY v.attnum) FILTER (WHERE v.attnotnull), ''),"
 	" coalesce(pg_catalog.string_agg(v.value, ', ' ORDER BY v.attnum) FILTER (WHERE v.attnotnull), '')"
 	" FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
 	" LEFT JOIN LATERAL (SELECT a.attnum, a.attnotnull, pg_catalog.quote_ident(a.attname) AS name, " VALUE
-	" AS value"
+	" AS value,"
+	"   b.typcategory NOT IN ('U', 'G', 'X', 'Z') OR b.typname IN ('uuid', 'bytea', 'json', 'jsonb', "
+	"'xml', 'point')"
+	"    AS known"
 	"  FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type y ON y.oid = a.atttypid"
 	"  JOIN pg_catalog.pg_type b ON b.oid = CASE WHEN y.typtype = 'd' THEN y.typbasetype ELSE y.oid END"
 	"  CROSS JOIN LATERAL (SELECT pg_catalog.format_type(a.atttypid, a.atttypmod) AS type) t"

@@ -197,11 +197,22 @@ static bool make_scratch(struct proving *p, struct err *err)
 	       ledger_create(run->ledger, run->scratch, err);
 }
 
+/* Each unit as it would be by hand, in a session of its own: nothing temporary is left from the one before. */
+static bool run_unit(struct proving *p, const struct step *step, struct exec_report *report, struct err *err)
+{
+	*report = (struct exec_report){ .phase = NULL };
+	return db_run(p->run->scratch,
+	              "CLOSE ALL; UNLISTEN *; DEALLOCATE ALL; DISCARD TEMP; DISCARD SEQUENCES;"
+	              " SELECT pg_catalog.pg_advisory_unlock_all()",
+	              err) &&
+	       prove_unit(p->run, step, NULL, report, err);
+}
+
 static bool run_history(struct proving *p, const struct plan *plan, struct err *err)
 {
 	for (size_t i = 0; i + 1 < plan->n; i++) {
 		struct exec_report report;
-		if (prove_unit(p->run, &plan->steps[i], NULL, &report, err))
+		if (run_unit(p, &plan->steps[i], &report, err))
 			continue;
 		p->spoilt = p->spoilt || report.left_partial;
 		return err_wrap(err, "revision %s, which comes before it, does not apply",
@@ -215,7 +226,7 @@ static bool run_history(struct proving *p, const struct plan *plan, struct err *
 static bool go_up(struct proving *p, const struct step *up, struct err *err)
 {
 	struct exec_report report;
-	bool ok = prove_unit(p->run, up, NULL, &report, err);
+	bool ok = run_unit(p, up, &report, err);
 
 	p->spoilt = p->spoilt || (!ok && report.left_partial);
 	return ok;
@@ -250,7 +261,7 @@ static bool go_back(struct proving *p, const struct step *up, const struct state
 
 	if (!read_schema(p, &first, err))
 		return false;
-	if (!prove_unit(p->run, &down, NULL, &report, err)) {
+	if (!run_unit(p, &down, &report, err)) {
 		p->spoilt = p->spoilt || report.left_partial;
 		return conclude_failure(p, out, PROOF_IRREVERSIBLE, "its downgrade fails", err);
 	}

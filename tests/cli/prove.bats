@@ -75,7 +75,7 @@ make_history() {
   UPGRADE_OPTIONS=transaction=off DOWNGRADE_OPTIONS=transaction=off make_revision right r \
     "CREATE INDEX CONCURRENTLY t_a ON t (a); CREATE INDEX CONCURRENTLY t_b ON t (b)" "" \
     "DROP INDEX CONCURRENTLY t_b; DROP INDEX CONCURRENTLY t_a"
-  make_revision both "left, right" "CREATE VIEW v AS SELECT l FROM t" "" "DROP VIEW v"
+  make_revision both "left, right" "CREATE TEMP TABLE tmp AS SELECT 1 AS l; CREATE VIEW v AS SELECT l FROM t" "" "DROP VIEW v"
   make_revision apart "" "CREATE TABLE other (a int)" "" "DROP TABLE other"
   sed -i 's/^-- message: revision apart/&\n-- depends-on: left/' "$(revision_file apart)"
   run_ripcord prove --json
@@ -167,4 +167,22 @@ make_history() {
   printf 'x' >"$(find .ripcord/proofs -type f | head -1)"
   run_ripcord upgrade head --yes --json
   assert_exit 0
+}
+
+@test "the ladder tries no downgrade that is proven not to lead back" {
+  make_revision a "" "CREATE TABLE t (a int)" "" "DROP TABLE t"
+  make_revision b a "ALTER TABLE t ADD COLUMN b int; CREATE INDEX t_a ON t (a)" "" "DROP INDEX t_a"
+  make_revision c b "SELECT 1" "SELECT false" "SELECT 1"
+  run_ripcord upgrade a --yes --json
+  assert_exit 0
+  run_ripcord prove b
+  assert_exit 3
+  run_ripcord upgrade c --yes --json
+  assert_exit 5
+  assert_json '.outcome == "restored"'
+  assert_stderr_has "the downgrade of revision b is proven not to lead back"
+  journal=$(find .ripcord/runs -name '*.jsonl' -newer "$(find .ripcord/proofs -type f)")
+  jq -se 'any(.[]; .step == "downgrade" and .event == "next") and all(.[]; .step != "downgrade" or .event != "begin")' "$journal"
+  # What lives on is the database of before.
+  assert_same heads a "$(sql "SELECT version_num FROM alembic_version")"
 }
