@@ -90,12 +90,11 @@ bool column_define(const struct objects *all, struct buf *out, const struct obje
 
 	if (!options_all(o, "foreign options", &options, err))
 		return false;
-	ddl_expand(all, out, o, o->new, "{2} {type}");
+	ddl_expand(all, out, o, o->new, "{2} {type}[ COMPRESSION {compression}]");
 	if (options.len > 0)
 		buf_fmt(out, " OPTIONS (%s)", buf_text(&options));
 	ddl_expand(all, out, o, o->new,
-	           "[ COLLATE {collation}][ COMPRESSION {compression}]"
-	           "[ GENERATED ALWAYS AS ({generated}) STORED]");
+	           "[ COLLATE {collation}][ GENERATED ALWAYS AS ({generated}) STORED]");
 	if (fact_value(o->new, "identity")) {
 		ddl_expand(all, out, o, o->new,
 		           strcmp(fact_value(o->new, "identity"), "always") == 0

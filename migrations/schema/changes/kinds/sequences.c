@@ -14,12 +14,14 @@ static void add_unless(struct buf *out, const struct fact *f, const char *attrib
 		buf_fmt(out, " %s %s", words, value);
 }
 
+static bool counts_down(const struct fact *f) { return fact_value(f, "increment")[0] == '-'; }
+
 /* What CREATE SEQUENCE would take by itself is not written; a sequence that counts down has other limits. */
 static bool create_sequence(struct writer *w, const struct object *o, struct err *err)
 {
 	cleanup_buf struct buf sql = BUF_INIT(BUF_TEXT_MAX);
 	const struct fact *f = o->new;
-	bool down = fact_value(f, "increment")[0] == '-';
+	bool down = counts_down(f);
 
 	(void)err;
 	ddl_expand(w->all, &sql, o, f, "CREATE [UNLOGGED{?unlogged} ]SEQUENCE {name}");
@@ -40,20 +42,21 @@ static const char *set(const struct object *o, const char *attribute, const char
 }
 
 /* One statement for all: the limits of a type must fit together.  Limits and start are written out together, since
- * a new type moves those that are its own. */
+ * a new type moves those that are its own.  One that turns round stands outside of its new limits. */
 static bool change_numbers(struct writer *w, const struct object *o, struct err *err)
 {
 	cleanup_buf struct buf pattern = BUF_INIT(BUF_TEXT_MAX);
+	bool turns = counts_down(o->old) != counts_down(o->new);
 	bool limits = value_differs(o, "type") || value_differs(o, "minimum") ||
 	              value_differs(o, "maximum") || value_differs(o, "start");
 
 	(void)err;
-	buf_fmt(&pattern, "ALTER SEQUENCE {name}%s%s%s%s%s", set(o, "type", " AS {type}"),
+	buf_fmt(&pattern, "ALTER SEQUENCE {name}%s%s%s%s%s%s", set(o, "type", " AS {type}"),
 	        set(o, "increment", " INCREMENT BY {increment}"),
 	        limits ? " MINVALUE {minimum} MAXVALUE {maximum} START WITH {start}" : "",
-	        set(o, "cache", " CACHE {cache}"),
+	        turns ? " RESTART" : "", set(o, "cache", " CACHE {cache}"),
 	        set(o, "cycle", fact_value(o->new, "cycle") ? " CYCLE" : " NO CYCLE"));
-	ddl_write(w, o, o->new, "options", 0, buf_text(&pattern));
+	ddl_write(w, o, o->new, "options", turns ? HAZARD_DATA_LOSS : 0, buf_text(&pattern));
 	return true;
 }
 
