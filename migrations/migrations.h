@@ -312,8 +312,8 @@ MUST_CHECK bool exec_check(const struct revision *rev, struct err *err);
 /*
  * A revision that is only tried, on a copy beside the live database, must not act beyond that copy: on roles, databases,
  * tablespaces, subscriptions, or by programs and files of the server.  ERR_REFUSED with file and line.  What dynamic SQL
- * does is seen by the question alone, which is for probe.at_end: each row, of two columns, names a shared catalog that
- * the transaction has written.
+ * does, and what goes to foreign tables, is seen by the question alone, which is for probe.at_end: each row names what the
+ * transaction has written, and whose that is.
  */
 MUST_CHECK bool exec_check_reach(const struct revision *rev, struct err *err);
 extern const char exec_reach_question[];

@@ -118,11 +118,21 @@ bool exec_check_reach(const struct revision *rev, struct err *err)
 	return check_section(rev, &rev->upgrade, err) && check_section(rev, &rev->downgrade, err);
 }
 
-/* The commands keep their lock on the catalog to the end; by OID: pg_authid, pg_auth_members, pg_database, pg_tablespace,
+/*
+ * The commands keep their lock on the catalog to the end; by OID: pg_authid, pg_auth_members, pg_database, pg_tablespace,
  * pg_shdescription, pg_db_role_setting, pg_shseclabel, pg_replication_origin, pg_subscription, pg_parameter_acl
- * (src/include/catalog of PostgreSQL 15 to 18). */
+ * (src/include/catalog of PostgreSQL 15 to 18).  Rows of a foreign table are locked as those of one's own, and the other
+ * server commits with us.
+ */
 const char exec_reach_question[] =
-	"SELECT l.relation::pg_catalog.regclass::pg_catalog.text, l.mode FROM pg_catalog.pg_locks l"
+	"SELECT l.relation::pg_catalog.regclass::pg_catalog.text, 'the whole cluster' FROM "
+        "pg_catalog.pg_locks l"
 	" WHERE l.pid = pg_catalog.pg_backend_pid() AND l.locktype = 'relation' AND l.database = 0"
 	" AND l.mode NOT IN ('AccessShareLock', 'RowShareLock')"
-	" AND l.relation IN (1260, 1261, 1262, 1213, 2396, 2964, 3592, 6000, 6100, 6243)";
+	" AND l.relation IN (1260, 1261, 1262, 1213, 2396, 2964, 3592, 6000, 6100, 6243)"
+	" UNION ALL "
+	"SELECT c.oid::pg_catalog.regclass::pg_catalog.text, 'another server' FROM pg_catalog.pg_locks l"
+	" JOIN pg_catalog.pg_database d ON d.oid = l.database AND d.datname = pg_catalog.current_database()"
+	" JOIN pg_catalog.pg_class c ON c.oid = l.relation AND c.relkind = 'f'"
+	" WHERE l.pid = pg_catalog.pg_backend_pid() AND l.locktype = 'relation' AND l.mode = "
+        "'RowExclusiveLock'";

@@ -24,6 +24,9 @@ MUST_CHECK bool prove_revision(struct proving *p, const struct revision *r, stru
 MUST_CHECK bool prove_unit(struct run *run, const struct step *step, const struct statement_watch *watch,
                            struct exec_report *report, struct err *err);
 
+/* exec_reach_question's answer: ERR_REFUSED when there is a row. */
+MUST_CHECK bool prove_stays_inside(const struct rows *rows, struct err *err);
+
 /* prove_data.c: rows to try a revision with */
 /* N rows for each table that has none, as far as its constraints take them; the others are named in `notes`. */
 MUST_CHECK bool prove_fill(struct db *db, const char *version_table, int64_t n, struct strv *notes, struct err *err);

@@ -104,6 +104,19 @@ static bool is_empty(struct db *db, const char *table, bool *empty, struct err *
 	return true;
 }
 
+/* A trigger may carry the rows on. */
+static bool insert_inside(struct db *db, const char *sql, struct err *err)
+{
+	cleanup_rows struct rows *r = NULL;
+
+	bool ok = db_run(db, "BEGIN", err) && db_run(db, sql, err) &&
+	          db_query(db, exec_reach_question, DB_NO_ARGS, &r, err) && prove_stays_inside(r, err) &&
+	          db_run(db, "COMMIT", err);
+	if (!ok)
+		db_try(db, "ROLLBACK");
+	return ok;
+}
+
 /* *filled also for a table that has rows already; *why is the least row's error. */
 static bool fill_table(struct db *db, const struct rows *r, size_t i, int64_t n, bool *filled,
                        struct err *why, struct err *err)
@@ -116,7 +129,7 @@ static bool fill_table(struct db *db, const struct rows *r, size_t i, int64_t n,
 	for (int least = 0; least < 2 && !*filled; least++) {
 		cleanup_free char *sql = insert_sql(r, i, least, n);
 		*why = (struct err)ERR_INIT;
-		*filled = db_run(db, sql, why);
+		*filled = insert_inside(db, sql, why);
 		if (!*filled && (db_is_lost(db) || why->code == ERR_CANCELLED)) {
 			*err = *why;
 			return false;

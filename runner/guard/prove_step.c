@@ -12,15 +12,20 @@
 
 /* ------------------------------------------------------------------ one unit */
 
+bool prove_stays_inside(const struct rows *rows, struct err *err)
+{
+	if (rows_count(rows) == 0)
+		return true;
+	err_set(err, ERR_REFUSED, "it writes %s, which belongs to %s", rows_get(rows, 0, 0),
+	        rows_get(rows, 0, 1));
+	return err_hint(err, "such a revision is not tried on a copy");
+}
+
 static bool stays_inside(void *ctx, enum probe_point at, const struct rows *rows, struct err *err)
 {
 	(void)ctx;
 	(void)at;
-	if (rows_count(rows) == 0)
-		return true;
-	err_set(err, ERR_REFUSED, "it writes the cluster's %s, which the live database shares",
-	        rows_get(rows, 0, 0));
-	return err_hint(err, "such a revision is not tried on a copy");
+	return prove_stays_inside(rows, err);
 }
 
 bool prove_unit(struct run *run, const struct step *step, const struct statement_watch *watch,

@@ -108,6 +108,26 @@ make_history() {
   assert_same "scratch databases" 0 "$(scratches)"
 }
 
+@test "rows of a foreign table are another server's: nothing reaches it" {
+  sql "CREATE TABLE live (a int); INSERT INTO live VALUES (1)"
+  make_revision a "" "CREATE EXTENSION postgres_fdw; CREATE SERVER s FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host '$CLUSTER_DIR', port '$CLUSTER_PORT', dbname '$DATABASE');
+    CREATE USER MAPPING FOR CURRENT_USER SERVER s OPTIONS (user 'postgres'); CREATE FOREIGN TABLE f (a int) SERVER s OPTIONS (schema_name 'public', table_name 'live')" "" \
+    "DROP FOREIGN TABLE f; DROP SERVER s CASCADE; DROP EXTENSION postgres_fdw"
+  make_revision b a "CREATE TABLE got AS SELECT a FROM f; ALTER FOREIGN TABLE f ADD COLUMN b int" "" \
+    "ALTER FOREIGN TABLE f DROP COLUMN b; DROP TABLE got"
+  make_revision c b "DELETE FROM f" "" "SELECT 1"
+  make_revision d b "CREATE TABLE parts (a int) PARTITION BY RANGE (a); CREATE FOREIGN TABLE part PARTITION OF parts FOR VALUES FROM (0) TO (9) SERVER s OPTIONS (table_name 'live');
+    CREATE TABLE own (a int); CREATE FUNCTION copy() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN INSERT INTO part VALUES (NEW.a); RETURN NEW; END';
+    CREATE TRIGGER copy AFTER INSERT ON own FOR EACH ROW EXECUTE FUNCTION copy()" "" "DROP TABLE own, parts; DROP FUNCTION copy"
+  make_revision e d "SELECT 1" "" "SELECT 1"
+  run_ripcord prove --sample 5 --json
+  assert_exit 3
+  assert_json 'map(.verdict) == ["reversible", "reversible", "error", "reversible", "reversible"]'
+  assert_json '.[4].notes | any(contains("public.own") and contains("it writes part, which belongs to another server"))'
+  assert_json '.[2].reason | contains("it writes f, which belongs to another server")'
+  assert_same live 1 "$(sql "SELECT string_agg(a::text, ',') FROM live")"
+}
+
 @test "it needs no live database, but the right to create one" {
   make_revision a "" "CREATE TABLE t (a int)" "" "DROP TABLE t"
   new_role maker CREATEDB
