@@ -1,5 +1,6 @@
 #include "migrations/schema/changes/ddl.h"
 
+#include "migrations/schema/changes/kinds/presets.h"
 #include "migrations/schema/changes/words.h"
 
 #include "base/cleanup.h"
@@ -59,7 +60,7 @@ static char *variable(const struct objects *all, const struct object *o, const s
 }
 
 /* Words that can be no name without quotes but look like one stand in quotes, as all that does not look like one. */
-static void add_ident(struct buf *out, const char *name)
+void ddl_ident(struct buf *out, const char *name)
 {
 	static const char PLAIN[] = "abcdefghijklmnopqrstuvwxyz0123456789_";
 	static const char *const RESERVED[] = { "all",    "current_role", "current_user",
@@ -92,7 +93,7 @@ static const char *expand_variable(const struct objects *all, struct buf *out, c
 	else if (how == '\'')
 		sql_literal(out, text);
 	else if (how == '"')
-		add_ident(out, text);
+		ddl_ident(out, text);
 	else
 		buf_str(out, text);
 	return end + 1;
@@ -213,6 +214,9 @@ static bool write_property(struct writer *w, const struct object *o, const struc
 
 bool ddl_drop(struct writer *w, const struct object *o, struct err *err)
 {
+	/* What hangs on a type that is replaced goes with it. */
+	if (o->kind->hangs && o->action == ACTION_REBUILD)
+		return true;
 	if (o->kind->write_drop)
 		return o->kind->write_drop(w, o, err);
 	if (o->kind->drop)
@@ -236,6 +240,8 @@ bool ddl_create(struct writer *w, const struct object *o, struct err *err)
 		if (!o->kind->write_create && o->kind->create)
 			ddl_write(w, o, o->new, "create", 0, o->kind->create);
 	}
+	if (!presets_undo(w, o, err))
+		return false;
 	for (const struct property *p = o->kind->properties; p && p->name; p++)
 		if (p->after && is_set(w, o, p) && !write_property(w, o, p, err))
 			return false;

@@ -24,6 +24,9 @@ void ddl_add(struct writer *w, const struct object *o, const char *did, unsigned
 /* ALTER TYPE ... ADD VALUE: what says the literal from then on waits for a COMMIT. */
 void ddl_add_value(struct writer *w, const struct object *o, const char *literal, const char *sql);
 
+/* A name, in quotes where it needs them. */
+void ddl_ident(struct buf *out, const char *name);
+
 /* A template's text alone. */
 void ddl_expand(const struct objects *all, struct buf *out, const struct object *o, const struct fact *f,
                 const char *pattern);

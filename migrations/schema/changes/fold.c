@@ -34,34 +34,47 @@ static struct object *parents_part(const struct objects *all, const struct objec
 	return NULL;
 }
 
-/* Whether `to` is reached from `from` by what is needed: then `from` cannot be made within `to`. */
-static bool reaches(const struct objects *all, const struct object *from, const struct object *to, int depth)
-{
-	for (FOR_LINKS(i, &all->new_needs, all, from)) {
-		const struct object *needed = all->new_needs.v[i];
+enum { DEEP = 8 }; /* a longer way back to the table is seen as a cycle by the order */
 
-		if (needed == to || needed->part_of == to)
+/* Whether `to` is reached from `from` by what is needed and made, or dropped, in this run. */
+static bool reaches(const struct objects *all, const struct links *links, const struct object *from,
+                    const struct object *to, int depth)
+{
+	bool old = links == &all->old_needs;
+
+	for (FOR_LINKS(i, links, all, from)) {
+		const struct object *needed = links->v[i];
+
+		if (needed == to || (old ? needed->was_part_of : needed->part_of) == to)
 			return true;
-		if (depth > 0 && object_makes(needed) && reaches(all, needed, to, depth - 1))
+		if (depth > 0 && (old ? object_drops(needed) : object_makes(needed)) &&
+		    reaches(all, links, needed, to, depth - 1))
 			return true;
 	}
 	return false;
 }
 
-/* Through something else than the table itself. */
+/* Whether something else that o needs needs the table: then o is neither made nor dropped within the table. */
+static bool circles(const struct objects *all, const struct links *links, const struct object *o,
+                    const struct object *table)
+{
+	bool old = links == &all->old_needs;
+
+	for (FOR_LINKS(i, links, all, o)) {
+		const struct object *needed = links->v[i];
+		const struct object *whole = old ? needed->was_part_of : needed->part_of;
+
+		if (needed == table || whole == table || whole == o)
+			continue;
+		if ((old ? object_drops(needed) : object_makes(needed)) && reaches(all, links, needed, table, DEEP))
+			return true;
+	}
+	return false;
+}
+
 static bool can_stand_within(const struct objects *all, const struct object *o, const struct object *table)
 {
-	enum { DEEP = 8 }; /* a longer way back to the table is seen as a cycle by the order */
-
-	for (FOR_LINKS(i, &all->new_needs, all, o)) {
-		const struct object *needed = all->new_needs.v[i];
-
-		if (needed == table || needed->part_of == table || needed->part_of == o)
-			continue;
-		if (object_makes(needed) && reaches(all, needed, table, DEEP))
-			return false;
-	}
-	return true;
+	return !circles(all, &all->new_needs, o, table);
 }
 
 static bool stands_in_table(const struct objects *all, const struct object *o, const struct object *table)
@@ -94,6 +107,14 @@ static struct object *own_class(const struct objects *all, const struct links *l
 	return NULL;
 }
 
+/* A table of a composite type has its columns by that. */
+static struct object *type_of(const struct objects *all, const struct object *table)
+{
+	const char *was = fact_value(table->old, "of type"), *is = fact_value(table->new, "of type");
+
+	return was && is && strcmp(was, is) == 0 ? objects_find(all, "composite type", is) : NULL;
+}
+
 /* Whose statement makes o; NULL for its own. */
 static struct object *maker(const struct objects *all, struct object *o)
 {
@@ -115,6 +136,8 @@ static struct object *maker(const struct objects *all, struct object *o)
 			               : NULL;
 		if (is(o, "index partition"))
 			return NULL;
+		if (is(o, "inheritance"))
+			return whole;
 		if (is(o, "domain constraint"))
 			return !fact_value(o->new, "not valid") ? whole : NULL;
 	}
@@ -122,6 +145,8 @@ static struct object *maker(const struct objects *all, struct object *o)
 		return whole;
 	if (is(o, "index") && is(whole, "constraint"))
 		return whole;
+	if (is(o, "column") && type_of(all, whole))
+		return type_of(all, whole);
 	if (is(o, "family operator") || is(o, "family function"))
 		return own_class(all, &all->new_needs, o, false);
 	parent = parents_part(all, o, o->new, true);
@@ -158,15 +183,25 @@ static bool ties(const struct objects *all, const struct object *o)
 	for (FOR_LINKS(i, &all->old_needs, all, o)) {
 		const struct object *needed = all->old_needs.v[i];
 
-		if (needed != o->part_of && needed->part_of != o->part_of && object_drops(needed))
+		if (needed != o->was_part_of && needed->was_part_of != o->was_part_of && object_drops(needed))
 			return true;
 	}
 	return false;
 }
 
+/* What can be dropped by itself, and must be. */
+static bool is_circle(const struct objects *all, const struct object *o, const struct object *whole)
+{
+	if (is(o, "column default") && whole->was_part_of)
+		whole = whole->was_part_of;
+	return (is(o, "constraint") || is(o, "column default") || is(o, "policy") || is(o, "rule") ||
+	        is(o, "trigger")) &&
+	       circles(all, &all->old_needs, o, whole);
+}
+
 static struct object *dropper(const struct objects *all, struct object *o)
 {
-	struct object *whole = o->part_of, *parent;
+	struct object *whole = o->was_part_of, *parent;
 	const struct object *index = is(o, "index") ? o : is(o, "constraint") ? own_index(all, o) : NULL;
 
 	if (fact_value(o->old, "part of its type"))
@@ -178,10 +213,12 @@ static struct object *dropper(const struct objects *all, struct object *o)
 		return whole;
 	if (is(o, "sequence") && fact_value(o->old, "identity of") && whole)
 		return whole;
-	if (whole && object_drops(whole) && !ties(all, o) && !is(o, "sequence owner"))
+	if (whole && object_drops(whole) && !ties(all, o) && !is(o, "sequence owner") && !is_circle(all, o, whole))
 		return whole;
 	if (whole && is(o, "index") && is(whole, "constraint"))
 		return whole;
+	if (is(o, "column") && whole && type_of(all, whole))
+		return type_of(all, whole);
 	if (index && (parent = parents_index(all, index)))
 		return parent;
 	parent = o->part_of && !is(o, "view column") ? parents_part(all, o, o->old, false) : NULL;

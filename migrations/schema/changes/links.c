@@ -14,6 +14,9 @@
 	"pg_depend d JOIN pg_sequence s ON s.seqrelid = d.objid WHERE d.classid = 'pg_class'::regclass"
 #define OWNED      SEQUENCES " AND d.refobjsubid > 0 AND d.deptype = 'a'"
 #define PARTITIONS "pg_inherits h JOIN pg_class c ON c.oid = h.inhrelid AND c.relispartition"
+#define HEIRS \
+	"pg_inherits h JOIN pg_class c ON c.oid = h.inhrelid AND NOT c.relispartition AND c.relkind IN ('r', 'f')"
+#define INHERITANCE "concat_ws(' ', 'inheritance', h.inhrelid, h.inhparent)"
 #define TABLES     " AND c.relkind IN ('r', 'p', 'f')"
 #define INDEXES    " AND c.relkind IN ('i', 'I')"
 
@@ -79,6 +82,13 @@ static const struct link NEEDS[] = {
 	  PARTITIONS " JOIN pg_index x ON x.indrelid IN (c.oid, h.inhparent)" },
 	{ 0, WORD("partition", "c.oid"), AT("pg_constraint", "k.oid"), "'n'",
 	  PARTITIONS " JOIN pg_constraint k ON k.conrelid = c.oid AND k.contype = 'c'" },
+	/* A table inherits when it and its parent have their columns and checks. */
+	{ 0, INHERITANCE, RELATION("h.inhrelid"), "'p'", HEIRS },
+	{ 0, INHERITANCE, RELATION("h.inhparent"), "'n'", HEIRS },
+	{ 0, INHERITANCE, "'pg_class'::regclass::oid || ' ' || a.attrelid || ' ' || a.attnum", "'n'",
+	  HEIRS " JOIN pg_attribute a ON a.attrelid IN (h.inhrelid, h.inhparent) AND a.attnum > 0" },
+	{ 0, INHERITANCE, AT("pg_constraint", "k.oid"), "'n'",
+	  HEIRS " JOIN pg_constraint k ON k.conrelid IN (h.inhrelid, h.inhparent) AND k.contype = 'c'" },
 	{ 0, WORD("index partition", "c.oid"), RELATION("c.oid"), "'p'", PARTITIONS INDEXES },
 	{ 0, WORD("index partition", "c.oid"), RELATION("h.inhparent"), "'n'", PARTITIONS INDEXES },
 	{ 0, WORD("index partition", "c.oid"), WORD("partition", "x.indrelid"), "'n'",

@@ -158,12 +158,10 @@ struct link_list {
 	size_t n, cap;
 };
 
-static void add_link(struct link_list *list, struct object *user, struct object *needed, bool part)
+static void add_link(struct link_list *list, struct object *user, struct object *needed)
 {
 	if (!user || !needed || user == needed)
 		return;
-	if (part)
-		user->part_of = needed;
 	if (list->n == list->cap) {
 		list->cap = list->cap ? 2 * list->cap : 1024;
 		list->v = mem_grow(list->v, list->cap, sizeof(*list->v));
@@ -193,6 +191,28 @@ static void fill_links(const struct objects *all, const struct link_list *list, 
 	}
 }
 
+static void add_part(struct link_list *list, struct object *part, struct object *whole, bool new)
+{
+	if (!part || !whole || part == whole)
+		return;
+	if (new)
+		part->part_of = whole;
+	else
+		part->was_part_of = whole;
+	add_link(list, part, whole);
+}
+
+static void add_row(struct link_list *list, const struct places *places, const struct rows *rows, size_t i, bool new)
+{
+	struct object *user = resolve(places, rows_get(rows, i, 0));
+	struct object *needed = resolve(places, rows_get(rows, i, 1));
+
+	if (rows_get(rows, i, 2)[0] == 'p')
+		add_part(list, user, needed, new);
+	else
+		add_link(list, user, needed);
+}
+
 static void link_side(struct objects *all, bool new, const struct side *side, struct links *needs,
                       struct links *users)
 {
@@ -201,9 +221,7 @@ static void link_side(struct objects *all, bool new, const struct side *side, st
 
 	fill_places(all, new, side->aliases, &places);
 	for (size_t i = 0; i < rows_count(side->needs); i++)
-		add_link(&list, resolve(&places, rows_get(side->needs, i, 0)),
-		         resolve(&places, rows_get(side->needs, i, 1)),
-		         rows_get(side->needs, i, 2)[0] == 'p');
+		add_row(&list, &places, side->needs, i, new);
 	/* A column is a part of its table, a comment of what it is about. */
 	for (size_t i = 0; i < all->n; i++) {
 		struct object *o = &all->v[i];
@@ -213,9 +231,9 @@ static void link_side(struct objects *all, bool new, const struct side *side, st
 		if (!f || !f->address)
 			continue;
 		if (o->kind->hangs)
-			add_link(&list, o, resolve(&places, f->address), true);
+			add_part(&list, o, resolve(&places, f->address), new);
 		else if (strcmp(f->kind, "column") == 0 && (whole = find_whole(&places, f->address)))
-			add_link(&list, o, whole->object, true);
+			add_part(&list, o, whole->object, new);
 	}
 	fill_links(all, &list, true, needs);
 	fill_links(all, &list, false, users);
@@ -229,8 +247,13 @@ void objects_match(const struct side *from, const struct side *to, struct object
 	merge(from->facts, to->facts, out);
 	link_side(out, false, from, &out->old_needs, &out->old_users);
 	link_side(out, true, to, &out->new_needs, &out->new_users);
-	for (size_t i = 0; i < out->n; i++)
-		out->v[i].kind = kind_within(out->v[i].kind, out->v[i].part_of);
+	for (size_t i = 0; i < out->n; i++) {
+		struct object *o = &out->v[i];
+
+		o->part_of = o->part_of ? o->part_of : o->was_part_of;
+		o->was_part_of = o->was_part_of ? o->was_part_of : o->part_of;
+		o->kind = kind_within(o->kind, o->part_of);
+	}
 }
 
 static void links_clear(struct links *l)

@@ -14,7 +14,8 @@ enum action { ACTION_NONE, ACTION_CREATE, ACTION_DROP, ACTION_ALTER, ACTION_REBU
 struct object {
 	const struct kind *kind;
 	const struct fact *old, *new; /* NULL on the side where it is not */
-	struct object *part_of;       /* goes when that goes; NULL for what stands alone */
+	struct object *part_of;       /* goes when that goes; NULL for what stands alone; of the new side */
+	struct object *was_part_of;   /* of the old side; where there is but one side, both are that one's */
 	enum action action;
 	bool disturbs;                /* altered in a way that its users do not survive */
 	const char *because;          /* of a REBUILD: the attribute, or the name of what it depends on */

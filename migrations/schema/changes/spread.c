@@ -28,6 +28,12 @@ static bool needs(const struct objects *all, const struct links *links, const st
 	return false;
 }
 
+/* What hangs in a partition or in what is inherited waits for it, but does not need it. */
+static bool is_tie(const struct object *user)
+{
+	return strcmp(user->kind->name, "partition") == 0 || strcmp(user->kind->name, "inheritance") == 0;
+}
+
 /* Indexes, constraints and statistics are put right by the server when a column's type changes. */
 static bool survives(const struct object *user, const struct object *o)
 {
@@ -36,6 +42,8 @@ static bool survives(const struct object *user, const struct object *o)
 		"partition", "index partition", "replica identity", "clustered index"
 	};
 
+	if (is_tie(user))
+		return !object_drops(o) || !strstr(o->kind->name, "table");
 	if (object_drops(o) || strcmp(o->kind->name, "column") != 0)
 		return false;
 	for (size_t i = 0; i < sizeof(KINDS) / sizeof(*KINDS); i++)
@@ -59,7 +67,7 @@ static bool holds_data(const struct object *o)
 static bool rebuild(struct object *user, const struct object *because, struct err *err)
 {
 	/* What only hangs on it, or goes with its whole, holds nothing of its own. */
-	if (holds_data(user) && user->part_of != because)
+	if (holds_data(user) && user->was_part_of != because)
 		return err_set(err, ERR_REFUSED,
 		               "%s %s: depends on %s %s, which must be dropped and made again",
 		               user->old->kind, user->old->name, because->old->kind, because->old->name);
@@ -71,6 +79,8 @@ static bool rebuild(struct object *user, const struct object *because, struct er
 /* A column gets the new type by a statement of its own; one of a composite type has it still. */
 static bool is_retyped(const struct object *user, const struct object *o)
 {
+	if (!object_drops(o) && fact_value(user->old, "of type"))
+		return true;
 	return !object_drops(o) && strcmp(user->kind->name, "column") == 0 &&
 	       (strcmp(o->kind->name, "enum") == 0 || strcmp(o->kind->name, "domain") == 0 ||
 	        strcmp(o->kind->name, "composite type") == 0);
@@ -86,6 +96,8 @@ static bool spread_one(struct objects *all, struct object *o, struct queue *q, s
 		    leaves(all, user, o))
 			continue;
 		if (is_retyped(user, o)) {
+			if (fact_value(user->old, "of type"))
+				continue;
 			if (!user->disturbs && strcmp(o->kind->name, "composite type") != 0)
 				push(q, user);
 			user->disturbs = user->disturbs || strcmp(o->kind->name, "composite type") != 0;
@@ -101,7 +113,7 @@ static bool spread_one(struct objects *all, struct object *o, struct queue *q, s
 /* Who drops a part, drops the whole when there is no other way. */
 static bool check_data(const struct object *o, struct err *err)
 {
-	if (o->action == ACTION_REBUILD && holds_data(o) && !(o->part_of && object_drops(o->part_of)))
+	if (o->action == ACTION_REBUILD && holds_data(o) && !(o->was_part_of && object_drops(o->was_part_of)))
 		return err_set(
 			err, ERR_REFUSED,
 			"%s %s: would have to be dropped and made again for %s, and would lose its data",

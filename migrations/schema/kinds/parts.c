@@ -19,6 +19,13 @@ static const struct kind_query QUERIES[] = {
 		" JOIN relation p ON p.oid = h.inhparent"
 		" WHERE c.relispartition AND c.relkind IN ('r', 'p', 'f') AND" OURS("pg_class", "c.oid") },
 
+	{ "inheritance", .if_any = NEW_BY("pg_inherits", "inhrelid"), .sql =
+		"SELECT concat_ws(' ', 'inheritance', c.oid, h.inhparent) AS address,"
+		" r.name || ' from ' || p.name AS name"
+		" FROM pg_inherits h JOIN pg_class c ON c.oid = h.inhrelid JOIN relation r ON r.oid = c.oid"
+		" JOIN relation p ON p.oid = h.inhparent"
+		" WHERE NOT c.relispartition AND c.relkind IN ('r', 'f') AND" OURS("pg_class", "c.oid") },
+
 	{ "index partition", .if_any = NEW_BY("pg_inherits", "inhrelid"), .sql =
 		"SELECT " PSEUDO("index partition", "i.oid") "i.name, p.name AS parent"
 		" FROM pg_inherits h JOIN relation i ON i.oid = h.inhrelid JOIN relation p ON p.oid = h.inhparent"

@@ -10,10 +10,11 @@ struct pair {
 	const char *name;
 	const char *both; /* SQL that is run on both sides before, NULL for none */
 	const char *from, *to;
-	const char *forth, *back; /* a part of a statement that this way has to have, NULL for any */
+	const char *forth, *back; /* a part of a statement that this way has to have, NULL for any; "!" and a part of the refusal */
 };
 
-extern const struct pair PAIRS[];
-extern const size_t N_PAIRS;
+/* Relations and what is theirs; the other kinds. */
+extern const struct pair PAIRS_OF_RELATIONS[], PAIRS_OF_OTHERS[];
+extern const size_t N_PAIRS_OF_RELATIONS, N_PAIRS_OF_OTHERS;
 
 #endif

@@ -50,7 +50,7 @@ static struct db *make_db(const char *name, const struct pair *p, bool to)
 {
 	cleanup_db struct db *server = open_db("postgres");
 	cleanup_free char *sql =
-		mem_fmt("DROP DATABASE IF EXISTS %s; CREATE DATABASE %s TEMPLATE template0", name, name);
+		mem_fmt("DROP DATABASE IF EXISTS %s WITH (FORCE); CREATE DATABASE %s TEMPLATE template0", name, name);
 	struct db *db;
 
 	run(server, sql);
@@ -128,6 +128,8 @@ static bool becomes(struct db *db, struct db *target, const char *part)
 	struct err err = ERR_INIT;
 	bool good = schema_changes(db, target, NULL, &options, &changes, &err) && apply(db, &changes, &err);
 
+	if (part && part[0] == '!' && !good && strstr(err.msg, part + 1))
+		return true;
 	if (!good) {
 		print_message("  %s\n", err.msg);
 		print_changes(&changes);
@@ -167,16 +169,27 @@ static bool pair_works(const struct pair *p)
 }
 
 /* RIPCORD_TEST_PAIR: one pair alone, by its name. */
-static void test_pairs(void **state)
+static void try_pairs(const struct pair *pairs, size_t n)
 {
 	const char *only = getenv("RIPCORD_TEST_PAIR");
 	size_t failed = 0;
 
-	(void)state;
-	for (size_t i = 0; i < N_PAIRS; i++)
-		if (!only || strcmp(only, PAIRS[i].name) == 0)
-			failed += !pair_works(&PAIRS[i]);
+	for (size_t i = 0; i < n; i++)
+		if (!only || strcmp(only, pairs[i].name) == 0)
+			failed += !pair_works(&pairs[i]);
 	assert_int_equal(failed, 0);
+}
+
+static void test_relations(void **state)
+{
+	(void)state;
+	try_pairs(PAIRS_OF_RELATIONS, N_PAIRS_OF_RELATIONS);
+}
+
+static void test_others(void **state)
+{
+	(void)state;
+	try_pairs(PAIRS_OF_OTHERS, N_PAIRS_OF_OTHERS);
 }
 
 static int make_roles(void **state)
@@ -191,7 +204,8 @@ static int make_roles(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_pairs),
+		cmocka_unit_test(test_relations),
+		cmocka_unit_test(test_others),
 	};
 
 	return cmocka_run_group_tests(tests, make_roles, NULL);

@@ -11,21 +11,22 @@
 
 #include <string.h>
 
-/* A column that is inherited is changed with the parent's, when that changes in the same way. */
+/* A column that was and is inherited is changed with the parent's, when that changes in the same way. */
 static const struct object *parents_column(const struct objects *all, const struct object *o)
 {
-	const char *parents = o->part_of ? fact_value(o->part_of->new, "parents") : NULL;
-	cleanup_strv struct strv names = STRV_INIT;
+	const struct object *table = o->part_of;
+	const char *was = fact_value(table->old, "parents"), *is = fact_value(table->new, "parents");
+	cleanup_strv struct strv old = STRV_INIT, new = STRV_INIT;
 
-	if (!parents || !o->old)
+	if (!was || !is || !o->old)
 		return NULL;
-	words_list(&names, parents);
-	for (size_t i = 0; i < names.n; i++) {
-		cleanup_free char *name =
-			mem_fmt("%s%s", names.v[i], o->new->name + strlen(o->part_of->new->name));
+	words_list(&old, was);
+	words_list(&new, is);
+	for (size_t i = 0; i < new.n; i++) {
+		cleanup_free char *name = mem_fmt("%s%s", new.v[i], o->new->name + strlen(table->new->name));
 		const struct object *column = objects_find(all, "column", name);
 
-		if (column && column->old && column->new)
+		if (column && column->old && column->new && strv_has(&old, new.v[i]))
 			return column;
 	}
 	return NULL;
@@ -154,15 +155,18 @@ static bool change_type(struct writer *w, const struct object *o, struct err *er
 	return true;
 }
 
+/* Of partitions it is said with their parent; other tables that inherit have it on their own. */
 static bool change_not_null(struct writer *w, const struct object *o, struct err *err)
 {
+	bool partition = fact_value(o->part_of->new, "partition bound") != NULL;
+	bool whole = fact_value(o->part_of->new, "partition key") != NULL;
+	const char *pattern = fact_value(o->new, "not null") ? "ALTER COLUMN {2} SET NOT NULL" :
+	                                                       "ALTER COLUMN {2} DROP NOT NULL";
+	cleanup_free char *sql = mem_fmt("ALTER TABLE %s %s", whole ? "{1}" : "{table}", pattern);
+
 	(void)err;
-	/* A column that becomes an identity must be NOT NULL before, and is so by its own nature afterwards. */
-	if (o->old && parent_does(w->all, o, "not null"))
-		return true;
-	ddl_write(w, o, o->new, "not null", HAZARD_EXCLUSIVE_LOCK,
-	          fact_value(o->new, "not null") ? "ALTER TABLE {table} ALTER COLUMN {2} SET NOT NULL"
-	                                         : "ALTER TABLE {table} ALTER COLUMN {2} DROP NOT NULL");
+	if (!partition || !parent_does(w->all, o, "not null"))
+		ddl_write(w, o, o->new, "not null", HAZARD_EXCLUSIVE_LOCK, sql);
 	return true;
 }
 

@@ -1,5 +1,6 @@
 #include "migrations/schema/changes/kinds/options.h"
 
+#include "migrations/schema/changes/ddl.h"
 #include "migrations/schema/changes/words.h"
 
 #include "base/cleanup.h"
@@ -24,7 +25,7 @@ static void add_option(struct buf *out, const char *verb, const char *option, bo
 	cleanup_free char *name = mem_strndup(option, len);
 
 	buf_fmt(out, "%s%s", out->len ? ", " : "", verb);
-	buf_sql(out, "%I", name);
+	ddl_ident(out, name);
 	if (with_value)
 		buf_sql(out, " %L", option + len + 1);
 }

@@ -154,17 +154,31 @@ static const struct kind KIND_PUBLICATION = {
 };
 
 /* Without ONLY the tables that inherit would come along. */
+static bool needs_only(const struct writer *w, const struct fact *f)
+{
+	const char *in = words_find_last(f->name, " in ");
+	cleanup_free char *name = mem_strndup(f->name, (size_t)(in - f->name));
+	const struct object *table = objects_relation(w->all, name);
+
+	return table && has_children(w->all, table);
+}
+
 static bool publish_table(struct writer *w, const struct object *o, struct err *err)
 {
-	const char *in = words_find_last(o->new->name, " in ");
-	cleanup_free char *name = mem_strndup(o->new->name, (size_t)(in - o->new->name));
-	const struct object *table = objects_relation(w->all, name);
-	bool only = table && has_children(w->all, table);
-
 	(void)err;
 	ddl_write(w, o, o->new, "add", 0,
-	          only ? "ALTER PUBLICATION {2} ADD TABLE ONLY {1}[ ({columns})][ WHERE ({where})]"
-	               : "ALTER PUBLICATION {2} ADD TABLE {1}[ ({columns})][ WHERE ({where})]");
+	          needs_only(w, o->new) ?
+	                  "ALTER PUBLICATION {2} ADD TABLE ONLY {1}[ ({columns})][ WHERE ({where})]" :
+	                  "ALTER PUBLICATION {2} ADD TABLE {1}[ ({columns})][ WHERE ({where})]");
+	return true;
+}
+
+static bool hide_table(struct writer *w, const struct object *o, struct err *err)
+{
+	(void)err;
+	ddl_write(w, o, o->old, "drop", 0,
+	          needs_only(w, o->old) ? "ALTER PUBLICATION {2} DROP TABLE ONLY {1}" :
+	                                  "ALTER PUBLICATION {2} DROP TABLE {1}");
 	return true;
 }
 
@@ -176,11 +190,9 @@ static const struct property PUBLISHED_TABLE[] = {
 
 static const struct kind KIND_PUBLISHED_TABLE = {
 	.name = "publication table",
-	.rank = 81,
-	.word = " in ",
-	.drop = "ALTER PUBLICATION {2} DROP TABLE {1}",
+	.rank = 81, .word = " in ",
 	.properties = PUBLISHED_TABLE,
-	.write_create = publish_table,
+	.write_create = publish_table, .write_drop = hide_table,
 };
 
 static const struct kind KIND_PUBLISHED_SCHEMA = {

@@ -1,3 +1,5 @@
+#include "migrations/schema/changes/kinds/presets.h"
+
 #include "migrations/schema/changes/ddl.h"
 #include "migrations/schema/changes/words.h"
 
@@ -301,6 +303,72 @@ static bool change_defaults(struct writer *w, const struct object *o, struct err
 	for (char *p = t.on; *p; p++)
 		*p = (char)(*p == ' ' ? ' ' : *p - 'a' + 'A');
 	return change_privileges(w, o, &t, "default privileges base", err);
+}
+
+/* What default privileges call it, and GRANT. */
+static const struct {
+	const char *kind, *preset, *noun;
+} PRESETS[] = {
+	{ "table", "tables", "TABLE" },        { "view", "tables", "TABLE" },
+	{ "materialized view", "tables", "TABLE" }, { "foreign table", "tables", "TABLE" },
+	{ "sequence", "sequences", "SEQUENCE" }, { "function", "functions", "FUNCTION" },
+	{ "procedure", "functions", "PROCEDURE" }, { "aggregate", "functions", "ROUTINE" },
+	{ "enum", "types", "TYPE" },           { "domain", "types", "TYPE" },
+	{ "composite type", "types", "TYPE" }, { "range", "types", "TYPE" },
+	{ "schema", "schemas", "SCHEMA" },
+};
+
+/* Whether "tables of alice in app to bob" is about o, made by the role that is connected.  *grantee is in the name. */
+static bool preset_fits(const struct writer *w, const struct object *preset, const struct object *o,
+                        const char *called, const char **grantee)
+{
+	const char *name = preset->old->name, *in = words_find_last(name, " in ");
+	const char *dot = words_find_last(o->new->name, ".");
+	cleanup_buf struct buf front = BUF_INIT(BUF_TEXT_MAX);
+	size_t schema = dot ? (size_t)(dot - o->new->name) : 0;
+
+	buf_fmt(&front, "%s of ", called);
+	ddl_ident(&front, w->all->role);
+	if (in)
+		buf_fmt(&front, " in %.*s", (int)schema, o->new->name);
+	buf_str(&front, " to ");
+	*grantee = name + front.len;
+	return text_starts(name, buf_text(&front));
+}
+
+static bool undo_preset(struct writer *w, const struct object *preset, const struct object *o, const char *noun,
+                        const char *grantee)
+{
+	const struct object *base = objects_find(w->all, "default privileges base", preset->old->name);
+	cleanup_strv struct strv given = STRV_INIT, plain = STRV_INIT;
+	cleanup_target struct target t = { .grantee = grantee };
+
+	t.on = mem_fmt("%s %s", noun, o->new->name);
+	words_list(&given, fact_value(preset->old, "privileges"));
+	words_list(&plain, fact_value(base->old, "privileges"));
+	(void)strv_remove(&given, "none");
+	(void)strv_remove(&plain, "none");
+	write_privileges(w, o, &t, &given, &plain, REVOKE);
+	write_privileges(w, o, &t, &plain, &given, GRANT);
+	return true;
+}
+
+bool presets_undo(struct writer *w, const struct object *o, struct err *err)
+{
+	(void)err;
+	for (size_t k = 0; k < sizeof(PRESETS) / sizeof(*PRESETS); k++) {
+		if (strcmp(PRESETS[k].kind, o->kind->name) != 0)
+			continue;
+		for (size_t i = 0; i < w->all->n; i++) {
+			const struct object *preset = &w->all->v[i];
+			const char *grantee;
+
+			if (strcmp(preset->kind->name, "default privileges") == 0 && preset->old &&
+			    preset_fits(w, preset, o, PRESETS[k].preset, &grantee))
+				undo_preset(w, preset, o, PRESETS[k].noun, grantee);
+		}
+	}
+	return true;
 }
 
 /* Last, so that they do not touch what is made here. */

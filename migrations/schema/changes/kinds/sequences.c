@@ -60,11 +60,11 @@ static bool change_numbers(struct writer *w, const struct object *o, struct err 
 	return true;
 }
 
-/* Owned by a column or made with one it has its table's owner. */
+/* Made with a column, or owned by one already, it has its table's owner. */
 static bool change_owner(struct writer *w, const struct object *o, struct err *err)
 {
 	(void)err;
-	if (!fact_value(o->new, "owned by") && !fact_value(o->new, "identity of"))
+	if (!fact_value(o->new, "identity of") && (object_makes(o) || !fact_value(o->old, "owned by")))
 		ddl_write(w, o, o->new, "owner", 0, "ALTER SEQUENCE {name} OWNER TO {owner\"}");
 	return true;
 }

@@ -150,38 +150,6 @@ static bool change_toast_options(struct writer *w, const struct object *o, struc
 	return true;
 }
 
-/* A partition's parent is a matter of its own. */
-static enum how decide_parents(const struct objects *all, struct object *o)
-{
-	(void)all;
-	return fact_value(o->old, "partition bound") || fact_value(o->new, "partition bound") ? HOW_FOLLOWS
-	                                                                                      : HOW_IN_PLACE;
-}
-
-static bool change_parents(struct writer *w, const struct object *o, struct err *err)
-{
-	cleanup_strv struct strv old = STRV_INIT, new = STRV_INIT;
-	const char *was = fact_value(o->old, "parents"), *is = fact_value(o->new, "parents");
-
-	(void)err;
-	words_list(&old, was ? was : "");
-	words_list(&new, is ? is : "");
-	for (size_t i = 0; i < old.n; i++)
-		if (!strv_has(&new, old.v[i])) {
-			cleanup_free char *sql =
-				mem_fmt("ALTER TABLE %s NO INHERIT %s", o->new->name, old.v[i]);
-
-			ddl_add(w, o, "no inherit", HAZARD_EXCLUSIVE_LOCK, sql);
-		}
-	for (size_t i = 0; i < new.n; i++)
-		if (!strv_has(&old, new.v[i])) {
-			cleanup_free char *sql = mem_fmt("ALTER TABLE %s INHERIT %s", o->new->name, new.v[i]);
-
-			ddl_add(w, o, "inherit", HAZARD_EXCLUSIVE_LOCK, sql);
-		}
-	return true;
-}
-
 /* An index is named by a fact of its own, since it must be there before. */
 static enum how decide_identity(const struct objects *all, struct object *o)
 {
@@ -236,7 +204,7 @@ static const struct property TABLE[] = {
 	{ "row security forced", .after = true, .set = "ALTER TABLE {name} FORCE ROW LEVEL SECURITY",
 	  .unset = "ALTER TABLE {name} NO FORCE ROW LEVEL SECURITY" },
 	{ "of type", .set = "ALTER TABLE {name} OF {of type}", .unset = "ALTER TABLE {name} NOT OF" },
-	{ "parents", .decide = decide_parents, .write = change_parents },
+	{ "parents", .how = HOW_FOLLOWS },
 	{ "partition bound", .how = HOW_FOLLOWS },
 	{ "partition key", .how = HOW_REFUSED },
 	{ "detach pending", .how = HOW_REFUSED },
@@ -256,7 +224,7 @@ static const struct kind KIND_TABLE = {
 
 static const struct property FOREIGN_TABLE[] = {
 	OWNED_BY("FOREIGN TABLE"),
-	{ "parents", .decide = decide_parents, .write = change_parents },
+	{ "parents", .how = HOW_FOLLOWS },
 	{ "partition bound", .how = HOW_FOLLOWS },
 	{ "server", .how = HOW_REBUILD },
 	{ "foreign options", .write = change_foreign },
@@ -298,6 +266,12 @@ static const struct kind KIND_PARTITION = {
 	.properties = PARTITION,
 };
 
+static const struct kind KIND_INHERITANCE = {
+	.name = "inheritance", .rank = 60, .word = " from ",
+	.create = "ALTER TABLE {1} INHERIT {2}", .drop = "ALTER TABLE {1} NO INHERIT {2}",
+	.drop_hazards = HAZARD_EXCLUSIVE_LOCK,
+};
+
 static const struct property IDENTITY_INDEX[] = {
 	{ "index", .set = "ALTER TABLE {name} REPLICA IDENTITY USING INDEX {index}" },
 	END_OF_PROPERTIES,
@@ -325,6 +299,6 @@ static const struct kind KIND_CLUSTERED = {
 };
 
 const struct kind *const KIND_TABLES[] = {
-	&KIND_SCHEMA,    &KIND_TABLE, &KIND_FOREIGN_TABLE, &KIND_PARTITION, &KIND_REPLICA_IDENTITY,
+	&KIND_SCHEMA,    &KIND_TABLE, &KIND_FOREIGN_TABLE, &KIND_PARTITION, &KIND_INHERITANCE, &KIND_REPLICA_IDENTITY,
 	&KIND_CLUSTERED, NULL
 };

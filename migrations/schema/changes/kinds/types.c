@@ -403,7 +403,7 @@ static const struct property COLLATION[] = {
 	{ "locale", .how = HOW_REBUILD },
 	{ "rules", .how = HOW_REBUILD },
 	{ "not deterministic", .how = HOW_REBUILD },
-	{ "encoding", .how = HOW_REFUSED },
+	{ "encoding", .how = HOW_FOLLOWS },
 	END_OF_PROPERTIES,
 };
 
