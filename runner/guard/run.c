@@ -49,6 +49,7 @@ void run_clear(struct run *run)
 	manifest_free(run->manifest);
 	free(run->token_question);
 	free(run->own_question);
+	free(run->nested_question);
 	own_share_clear(&run->own);
 	own_share_clear(&run->committed);
 	foreign_writes_clear(&run->foreign);

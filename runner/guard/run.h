@@ -66,7 +66,9 @@ struct run {
 	struct own_share own;      /* everything this run wrote in the live database */
 	struct own_share committed; /* the part of it that revisions committed */
 	bool may_prepare;          /* no section of the plan clears the session's prepared statements */
+	bool may_nest;             /* some section of the plan may begin subtransactions */
 	char *token_question, *own_question; /* what each unit asks first, and is asked before COMMIT */
+	char *nested_question;     /* own_question of a transaction block that may have subtransactions */
 	bool answered;             /* the unit that runs has told its share */
 	struct foreign_writes foreign;
 	bool foreign_counted;

@@ -147,7 +147,9 @@ static bool exec_one_unit(struct run *run, const struct step *steps, size_t n, s
 {
 	cleanup_free char *aborted = own_share_aborted_sql(run->db);
 	const struct probe probe = { .at_begin = run->token_question,
-		                     .at_end = run->own_question,
+		                     .at_end = run->may_nest && step_is_transactional(steps)
+		                                       ? run->nested_question
+		                                       : run->own_question,
 		                     .at_abort = aborted,
 		                     .answered = share_answered,
 		                     .aborted = share_aborted,
@@ -202,17 +204,25 @@ static bool prepare_questions(struct run *run, struct err *err)
 	/* Readings of the server's counters are kept to the end of a transaction: a section may have made one. */
 	run->own_question = mem_fmt("SELECT FROM pg_catalog.pg_stat_clear_snapshot();\n%s",
 	                            run->may_prepare ? "EXECUTE ripcord_own_share" : own);
+	cleanup_free char *ids = unit_ids_question(run->id);
+	free(run->nested_question);
+	run->nested_question = mem_fmt("%s;\n%s", run->own_question, ids);
 	return true;
 }
 
-static bool clears_prepared(const struct plan *plan)
+static bool has_word(const struct plan *plan, const char *word)
 {
-	for (size_t i = 0; i < plan->n; i++) {
-		const char *text = section_of(&plan->steps[i])->text;
-		if (strcasestr(text, "deallocate") || strcasestr(text, "discard"))
+	for (size_t i = 0; i < plan->n; i++)
+		if (strcasestr(section_of(&plan->steps[i])->text, word))
 			return true;
-	}
 	return false;
+}
+
+static bool begin_steps(struct run *run, const struct plan *plan, struct err *err)
+{
+	run->may_prepare = !has_word(plan, "deallocate") && !has_word(plan, "discard");
+	run->may_nest = has_word(plan, "exception");
+	return (run->may_nest || units_may_nest(run->db, &run->may_nest, err)) && prepare_questions(run, err);
 }
 
 /* COMMIT was sent and its answer never came: the ledger row, which commits with the revision, tells. */
@@ -291,8 +301,7 @@ static bool run_unit(struct run *run, const struct step *steps, size_t n, bool *
 bool run_steps(struct run *run, const struct plan *plan, size_t *done, struct err *err)
 {
 	*done = 0;
-	run->may_prepare = !clears_prepared(plan);
-	if (!prepare_questions(run, err))
+	if (!begin_steps(run, plan, err))
 		return false;
 	while (*done < plan->n) {
 		size_t n = unit_length(run, plan, *done);
@@ -313,8 +322,7 @@ bool run_steps_resume(struct run *run, const struct plan *plan, size_t at, const
 {
 	bool committed = false;
 
-	run->may_prepare = !clears_prepared(plan);
-	if (!prepare_questions(run, err))
+	if (!begin_steps(run, plan, err))
 		return false;
 	run->resume = resume;
 	bool ok = run_unit(run, &plan->steps[at], 1, &committed, err);

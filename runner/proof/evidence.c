@@ -108,8 +108,9 @@ static bool find_newer(struct look *l, struct err *err)
 	        bound - xmin, id, (long long)xmax, id, ids);
 	if (l->e->units->n)
 		buf_sql(&sql,
-		        " AND NOT t.xmin = ANY (ARRAY(SELECT u.xmin FROM ripcord.unit u WHERE u.run = %L))",
-		        l->e->run);
+		        " AND NOT t.xmin = ANY (ARRAY(SELECT u.xmin FROM ripcord.unit u WHERE u.run = %L"
+		        " UNION ALL SELECT pg_catalog.unnest(u.ids) FROM ripcord.unit u WHERE u.run = %L))",
+		        l->e->run, l->e->run);
 	l->newer = mem_strdup(buf_text(&sql));
 	return true;
 }

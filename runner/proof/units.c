@@ -8,7 +8,7 @@
 
 const char units_create_sql[] =
 	"CREATE TABLE IF NOT EXISTS ripcord.unit (run uuid NOT NULL, at timestamptz NOT NULL DEFAULT now(),"
-	" share json NOT NULL, hidden json, others bigint, since text, fenced boolean NOT NULL)";
+	" share json NOT NULL, hidden json, others bigint, since text, fenced boolean NOT NULL, ids xid[])";
 
 /* ------------------------------------------------------------------ the question */
 
@@ -58,6 +58,57 @@ bool unit_seal_question(struct db *db, const struct unit_seal *seal, char **out,
 		" SELECT * FROM share",
 		share, hidden, seal->run, others_sql, counters_since_sql, seal->fenced ? "true" : "false");
 	return true;
+}
+
+/* ------------------------------------------------------------------ ids of subtransactions */
+
+/* SAVEPOINT cannot be in a section; what a caught exception began is a subtransaction, and functions can be of any age. */
+static const char nests_sql[] =
+	"SELECT count(*) FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_language l ON l.oid = p.prolang"
+	" WHERE l.lanname NOT IN ('internal', 'c', 'sql')"
+	" AND (l.lanname <> 'plpgsql' OR p.prosrc ~* 'exception')";
+
+bool units_may_nest(struct db *db, bool *out, struct err *err)
+{
+	int64_t n;
+
+	if (!db_int(db, nests_sql, DB_NO_ARGS, &n, err))
+		return err_wrap(err, "cannot look for functions that catch exceptions");
+	*out = n > 0;
+	return true;
+}
+
+/*
+ * The lock takes the newest id of all, and leaves it in the row's xmax.  After that nobody else has a transaction with
+ * an id: then whatever others had taken from our first id to that one has ended, and what is in progress is ours.
+ * CASE and the subqueries that are evaluated when they are needed keep that order.  The row's own xmin, which the
+ * update changes, is one of those ids.
+ */
+#define IDS_MAX "100000"
+
+char *unit_ids_question(const char *run)
+{
+	return sql_fmt("SAVEPOINT ripcord_ids;\n"
+	               "SELECT FROM ripcord.unit u WHERE u.run = %L AND u.at = pg_catalog.now() FOR UPDATE;\n"
+	               "SELECT FROM pg_catalog.pg_stat_clear_snapshot();\n"
+	               "WITH span AS MATERIALIZED (SELECT u.ctid AS place, t.id AS first,"
+	               "  t.id + ((u.xmax::text::int8 - (t.id & 4294967295)) & 4294967295) AS last"
+	               "  FROM ripcord.unit u, (SELECT pg_catalog.pg_current_xact_id()::text::int8) t(id)"
+	               "  WHERE u.run = %L AND u.at = pg_catalog.now()),"
+	               " own AS MATERIALIZED (SELECT s.place, CASE WHEN s.last - s.first < " IDS_MAX
+	               "  AND pg_catalog.pg_has_role('pg_read_all_stats', 'USAGE')"
+	               "  AND NOT EXISTS (SELECT FROM pg_catalog.pg_stat_activity a"
+	               "   WHERE a.backend_xid IS NOT NULL AND a.pid <> pg_catalog.pg_backend_pid())"
+	               "  THEN CASE WHEN NOT EXISTS (SELECT FROM pg_catalog.pg_prepared_xacts)"
+	               "   THEN ARRAY(SELECT (i.id & 4294967295)::text::xid"
+	               "    FROM pg_catalog.generate_series(s.first, s.last) i(id)"
+	               "    WHERE pg_catalog.pg_xact_status(i.id::text::xid8) = 'in progress') END END AS "
+	               "ids FROM span s),"
+	               " kept AS (UPDATE ripcord.unit u SET ids = o.ids FROM own o WHERE u.ctid = o.place "
+	               "AND o.ids IS NOT NULL)"
+	               " SELECT FROM own;\n"
+	               "RELEASE SAVEPOINT ripcord_ids",
+	               run, run);
 }
 
 /* ------------------------------------------------------------------ reading */

@@ -3,7 +3,7 @@
  *
  * A row is written in the transaction that it tells of, so it is there exactly when that transaction was
  * committed, whatever became of the runner, its state folder or the server; and the row's own xmin is the
- * transaction's id.  It holds the transaction's share (own_share, counters.h) and, for each table from
+ * transaction's id, `ids` are those of its subtransactions where they are known.  It holds the transaction's share (own_share, counters.h) and, for each table from
  * before the run whose old rows the transaction has hidden (updated, deleted, rewritten, dropped), what the server's
  * counters said of it then and how many other sessions might have had counts that they had not yet reported.
  * docs/decisions/0005-evidence-of-rows.md.
@@ -28,6 +28,17 @@ struct unit_seal {
  * *out is the caller's.
  */
 MUST_CHECK bool unit_seal_question(struct db *db, const struct unit_seal *seal, char **out, struct err *err);
+
+/*
+ * Rows that were written where an exception could be caught have the id of a subtransaction.  A section that may have some
+ * (text of its own, or a function of the database) asks this after the question above, in its transaction block: it adds
+ * the ids to the row if nobody else has a transaction with an id at that moment, and the role may see that
+ * (pg_read_all_stats).  Else they stay unknown, and such rows look like others'.  Five statements that answer nothing;
+ * the caller's.
+ */
+char *unit_ids_question(const char *run);
+/* Some function of the database may begin subtransactions. */
+MUST_CHECK bool units_may_nest(struct db *db, bool *out, struct err *err);
 
 /* A table of before the run that a unit may have hidden rows of. */
 struct hidden {

@@ -38,6 +38,8 @@ kill_started() {
 sleeping() { [ "$(sql "SELECT count(*) FROM pg_stat_activity WHERE query ~ 'pg_sleep' AND pid <> pg_backend_pid()
   AND application_name ~ '^ripcord/'" postgres)" = 1 ]; }
 
+committed() { [ "$(sql "SELECT count(*) FROM alembic_version WHERE version_num = '$1'")" = 1 ]; }
+
 asleep() { [ "$(sql "SELECT count(*) FROM pg_stat_activity WHERE query ~ 'pg_sleep' AND pid <> pg_backend_pid()" postgres)" = 1 ]; }
 
 @test "killed during the backup: nothing was changed, and nothing is left" {
@@ -135,6 +137,71 @@ sessions_of_ripcord() { sql "SELECT application_name FROM pg_stat_activity WHERE
   assert_exit 0
   assert_json '.outcome == "unchanged"'
 }
+
+# r1 writes where an exception is caught; r2 is killed.  What a killed transaction wrote nobody knows, so the rows have to tell.
+nested_revisions() {
+  make_revision r1 "" "DO \$\$ BEGIN
+    BEGIN $1; EXCEPTION WHEN OTHERS THEN RAISE; END;
+    BEGIN INSERT INTO keep (body) VALUES ('vier'); EXCEPTION WHEN OTHERS THEN NULL; END;
+  END \$\$; ${2:-SELECT 1}"
+  make_revision r2 r1 "INSERT INTO keep (body) VALUES ('nie'); SELECT pg_sleep(60)"
+}
+
+@test "rows that a caught exception was around are known as the run's own" {
+  digest=$(table_digest keep)
+  nested_revisions "UPDATE keep SET body = body || '!'"
+  start upgrade head --yes --json
+  wait_until 20 sleeping
+  kill_started
+  run_ripcord recover --yes --json
+  assert_exit 0
+  assert_json '.outcome == "restored"'
+  assert_same rows "$digest" "$(table_digest keep)"
+}
+
+@test "so they are where a function of the database catches it" {
+  digest=$(table_digest keep)
+  sql "CREATE FUNCTION careful() RETURNS void LANGUAGE plpgsql AS \$f\$ BEGIN INSERT INTO keep (body) VALUES ('vier');
+    EXCEPTION WHEN division_by_zero THEN NULL; END \$f\$"
+  make_revision r1 "" "SELECT careful()"
+  make_revision r2 r1 "INSERT INTO keep (body) VALUES ('nie'); SELECT pg_sleep(60)"
+  start upgrade head --yes --json
+  wait_until 20 sleeping
+  kill_started
+  run_ripcord recover --yes --json
+  assert_exit 0
+  assert_same rows "$digest" "$(table_digest keep)"
+}
+
+# others_write BEFORE AFTER: what another session runs while r1 goes on, and when r1 is committed.  A changed row, since a new
+# one would be one too many.
+others_write() {
+  nested_revisions "INSERT INTO keep (body) VALUES ('x')" "SELECT pg_sleep(3)"
+  session_open other
+  start upgrade head --yes --json
+  wait_until 20 sleeping
+  session_sql other "$1"
+  wait_until 20 committed r1
+  wait_until 20 sleeping
+  kill_started
+  session_sql other "$2"
+  session_close other
+  run_ripcord recover --yes --json
+  assert_exit 6
+  assert_json 'any(.next[]; test("public.keep: [1-9][0-9]* rows written"))'
+  assert_same theirs 1 "$(sql "SELECT count(*) FROM keep WHERE body = 'theirs'")"
+}
+theirs="UPDATE keep SET body = 'theirs' WHERE id = 1"
+
+@test "rows of others that were committed beside a caught exception are not taken for the run's own" {
+  others_write "$theirs" "SELECT 1"
+}
+
+@test "nor rows of others whose transaction is open then" { others_write "BEGIN; $theirs" "COMMIT"; }
+
+@test "nor those of its subtransactions" { others_write "BEGIN; SAVEPOINT s; $theirs; RELEASE s" "COMMIT"; }
+
+@test "nor those that are prepared then" { others_write "BEGIN; $theirs; PREPARE TRANSACTION 'p'" "COMMIT PREPARED 'p'"; }
 
 @test "the session of a killed run is ended whatever it calls itself" {
   make_revision r1 "" "SET application_name = 'somebody'; UPDATE keep SET body = 'changed'; SELECT pg_sleep(60)"
