@@ -189,19 +189,21 @@ backup_folders() { find backups "$NET_FILES/sftp" "$NET_FILES/http" -mindepth 2 
 }
 
 @test "what another run uploads is not swept while it lives" {
-  three_stores
+  # No scratch database: a backend that cannot send to a stopped client holds up everybody's DROP DATABASE.
+  three_stores "verify = read"
   sql "INSERT INTO t SELECT n, encode(sha256(n::text::bytea), 'hex') || encode(sha512(n::text::bytea), 'hex') FROM generate_series(1, 400000) n"
-  "$RIPCORD" -q backup create 3>&- 4>&- &
+  "$RIPCORD" -q backup create >out 2>&1 3>&- 4>&- &
   pid=$!
   wait_until 30 part_has_grown
   kill -STOP $pid
   new_database other
   run_ripcord backup create
-  assert_exit 0
-  part_has_grown || fail "the other's part is gone"
-  assert_same folders 6 "$(backup_folders)"
+  kept=$(backup_folders)
+  part_has_grown || kept="no part"
   kill -CONT $pid
   wait $pid
+  assert_exit 0
+  assert_same "folders" 6 "$kept"
   run_ripcord backup list --json
   assert_json 'length == 2 and all(.[]; .stores == ["local", "sftp", "http"])'
   assert_same notes "" "$(find .ripcord/uploads -type f)"
