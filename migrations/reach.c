@@ -126,7 +126,7 @@ bool exec_check_reach(const struct revision *rev, struct err *err)
  */
 const char exec_reach_question[] =
 	"SELECT l.relation::pg_catalog.regclass::pg_catalog.text, 'the whole cluster' FROM "
-        "pg_catalog.pg_locks l"
+	"pg_catalog.pg_locks l"
 	" WHERE l.pid = pg_catalog.pg_backend_pid() AND l.locktype = 'relation' AND l.database = 0"
 	" AND l.mode NOT IN ('AccessShareLock', 'RowShareLock')"
 	" AND l.relation IN (1260, 1261, 1262, 1213, 2396, 2964, 3592, 6000, 6100, 6243)"
@@ -135,4 +135,4 @@ const char exec_reach_question[] =
 	" JOIN pg_catalog.pg_database d ON d.oid = l.database AND d.datname = pg_catalog.current_database()"
 	" JOIN pg_catalog.pg_class c ON c.oid = l.relation AND c.relkind = 'f'"
 	" WHERE l.pid = pg_catalog.pg_backend_pid() AND l.locktype = 'relation' AND l.mode = "
-        "'RowExclusiveLock'";
+	"'RowExclusiveLock'";
