@@ -66,7 +66,8 @@ static bool circles(const struct objects *all, const struct links *links, const 
 
 		if (needed == table || whole == table || whole == o)
 			continue;
-		if ((old ? object_drops(needed) : object_makes(needed)) && reaches(all, links, needed, table, DEEP))
+		if ((old ? object_drops(needed) : object_makes(needed)) &&
+		    reaches(all, links, needed, table, DEEP))
 			return true;
 	}
 	return false;
@@ -213,7 +214,8 @@ static struct object *dropper(const struct objects *all, struct object *o)
 		return whole;
 	if (is(o, "sequence") && fact_value(o->old, "identity of") && whole)
 		return whole;
-	if (whole && object_drops(whole) && !ties(all, o) && !is(o, "sequence owner") && !is_circle(all, o, whole))
+	if (whole && object_drops(whole) && !ties(all, o) && !is(o, "sequence owner") &&
+	    !is_circle(all, o, whole))
 		return whole;
 	if (whole && is(o, "index") && is(whole, "constraint"))
 		return whole;

@@ -14,11 +14,12 @@
 	"pg_depend d JOIN pg_sequence s ON s.seqrelid = d.objid WHERE d.classid = 'pg_class'::regclass"
 #define OWNED      SEQUENCES " AND d.refobjsubid > 0 AND d.deptype = 'a'"
 #define PARTITIONS "pg_inherits h JOIN pg_class c ON c.oid = h.inhrelid AND c.relispartition"
-#define HEIRS \
-	"pg_inherits h JOIN pg_class c ON c.oid = h.inhrelid AND NOT c.relispartition AND c.relkind IN ('r', 'f')"
+#define HEIRS                                                                                                \
+	"pg_inherits h JOIN pg_class c ON c.oid = h.inhrelid AND NOT c.relispartition AND c.relkind IN "     \
+	"('r', 'f')"
 #define INHERITANCE "concat_ws(' ', 'inheritance', h.inhrelid, h.inhparent)"
-#define TABLES     " AND c.relkind IN ('r', 'p', 'f')"
-#define INDEXES    " AND c.relkind IN ('i', 'I')"
+#define TABLES      " AND c.relkind IN ('r', 'p', 'f')"
+#define INDEXES     " AND c.relkind IN ('i', 'I')"
 
 /* One SELECT: each row says that `user` needs `needed`. */
 struct link {

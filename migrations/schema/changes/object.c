@@ -202,7 +202,8 @@ static void add_part(struct link_list *list, struct object *part, struct object 
 	add_link(list, part, whole);
 }
 
-static void add_row(struct link_list *list, const struct places *places, const struct rows *rows, size_t i, bool new)
+static void add_row(struct link_list *list, const struct places *places, const struct rows *rows, size_t i,
+                    bool new)
 {
 	struct object *user = resolve(places, rows_get(rows, i, 0));
 	struct object *needed = resolve(places, rows_get(rows, i, 1));

@@ -106,29 +106,36 @@ const struct pair PAIRS_OF_RELATIONS[] = {
 	  " CREATE INDEX t_h ON t USING hash (b); CREATE INDEX t_b ON t (b, a)",
 	  "CREATE UNIQUE INDEX t_u", "DROP INDEX public.t_a" },
 	{ "partitions", NULL, "",
-	  "CREATE TABLE p (id bigint NOT NULL, at date NOT NULL, k varchar DEFAULT 'x' CHECK (k IN ('x', 'y')), PRIMARY KEY (id, at))"
+	  "CREATE TABLE p (id bigint NOT NULL, at date NOT NULL, k varchar DEFAULT 'x' CHECK (k IN ('x', "
+	  "'y')), PRIMARY KEY (id, at))"
 	  " PARTITION BY RANGE (at); CREATE INDEX p_k ON p (k);"
 	  " CREATE TABLE p_2020 PARTITION OF p FOR VALUES FROM ('2020-01-01') TO ('2021-01-01');"
 	  " CREATE TABLE p_rest PARTITION OF p DEFAULT PARTITION BY LIST (id);"
-	  " CREATE TABLE p_rest_x PARTITION OF p_rest FOR VALUES IN (7); CREATE INDEX only_here ON p_2020 (id)",
+	  " CREATE TABLE p_rest_x PARTITION OF p_rest FOR VALUES IN (7); CREATE INDEX only_here ON p_2020 "
+	  "(id)",
 	  "ATTACH PARTITION", "DROP TABLE public.p" },
 	{ "partitions come and go",
-	  "CREATE TABLE p (id bigint NOT NULL, at date NOT NULL, k varchar, PRIMARY KEY (id, at)) PARTITION BY RANGE (at);"
-	  " CREATE INDEX p_k ON p (k); CREATE TABLE p_2020 PARTITION OF p FOR VALUES FROM ('2020-01-01') TO ('2021-01-01')",
+	  "CREATE TABLE p (id bigint NOT NULL, at date NOT NULL, k varchar, PRIMARY KEY (id, at)) PARTITION "
+	  "BY RANGE (at);"
+	  " CREATE INDEX p_k ON p (k); CREATE TABLE p_2020 PARTITION OF p FOR VALUES FROM ('2020-01-01') TO "
+	  "('2021-01-01')",
 	  "CREATE TABLE p_2021 PARTITION OF p FOR VALUES FROM ('2021-01-01') TO ('2022-01-01')",
 	  "ALTER TABLE p DETACH PARTITION p_2020;"
 	  " CREATE TABLE p_2022 PARTITION OF p FOR VALUES FROM ('2022-01-01') TO ('2023-01-01')",
 	  "DETACH PARTITION public.p_2020", "ATTACH PARTITION public.p_2020" },
 	{ "partitioned table changes",
-	  "CREATE TABLE o (id integer PRIMARY KEY); CREATE TABLE p (a integer, b text, c integer) PARTITION BY LIST (a);"
-	  " CREATE TABLE p_1 PARTITION OF p FOR VALUES IN (1); CREATE TABLE p_2 PARTITION OF p FOR VALUES IN (2)",
+	  "CREATE TABLE o (id integer PRIMARY KEY); CREATE TABLE p (a integer, b text, c integer) PARTITION "
+	  "BY LIST (a);"
+	  " CREATE TABLE p_1 PARTITION OF p FOR VALUES IN (1); CREATE TABLE p_2 PARTITION OF p FOR VALUES IN "
+	  "(2)",
 	  "",
 	  "ALTER TABLE p ADD d integer DEFAULT 5 NOT NULL, ALTER b TYPE varchar(9), ALTER c SET NOT NULL,"
 	  " ALTER c SET DEFAULT 3, ADD CHECK (c > 0), ADD FOREIGN KEY (c) REFERENCES o, ADD UNIQUE (a, c);"
 	  " CREATE INDEX p_b ON p (b); ALTER TABLE p_1 ALTER c SET DEFAULT 4",
 	  "CREATE INDEX p_b ON ONLY public.p", "DROP INDEX public.p_b" },
 	{ "partition bound", "CREATE TABLE p (a integer) PARTITION BY LIST (a)",
-	  "CREATE TABLE p_1 PARTITION OF p FOR VALUES IN (1)", "CREATE TABLE p_1 PARTITION OF p FOR VALUES IN (1, 2)",
+	  "CREATE TABLE p_1 PARTITION OF p FOR VALUES IN (1)",
+	  "CREATE TABLE p_1 PARTITION OF p FOR VALUES IN (1, 2)",
 	  "ATTACH PARTITION public.p_1 FOR VALUES IN (1, 2)", NULL },
 	{ "inheritance", NULL, "",
 	  "CREATE TABLE animal (name text DEFAULT 'x' NOT NULL, legs integer CHECK (legs < 9));"
@@ -140,27 +147,32 @@ const struct pair PAIRS_OF_RELATIONS[] = {
 	  " CREATE TABLE dog (name text, legs integer, CONSTRAINT k CHECK (legs > 0))",
 	  "",
 	  "ALTER TABLE animal ADD age integer, ADD CONSTRAINT k CHECK (legs > 0), ALTER legs TYPE bigint,"
-	  " ALTER name SET NOT NULL; ALTER TABLE dog ALTER legs TYPE bigint, ALTER name SET NOT NULL, ADD age integer;"
+	  " ALTER name SET NOT NULL; ALTER TABLE dog ALTER legs TYPE bigint, ALTER name SET NOT NULL, ADD "
+	  "age integer;"
 	  " ALTER TABLE dog INHERIT animal",
 	  "INHERIT public.animal", "NO INHERIT public.animal" },
 	{ "sequences", NULL,
-	  "CREATE SEQUENCE a; CREATE SEQUENCE b AS smallint INCREMENT -2 MINVALUE -100 MAXVALUE 100 START 10 CACHE 5 CYCLE",
+	  "CREATE SEQUENCE a; CREATE SEQUENCE b AS smallint INCREMENT -2 MINVALUE -100 MAXVALUE 100 START 10 "
+	  "CACHE 5 CYCLE",
 	  "CREATE SEQUENCE a AS integer START 5 INCREMENT 5; CREATE SEQUENCE b; CREATE TABLE t (x integer);"
 	  " ALTER SEQUENCE b OWNED BY t.x; CREATE UNLOGGED SEQUENCE c",
 	  "ALTER SEQUENCE public.a AS integer", "OWNED BY NONE" },
-	{ "sequence goes with its column", NULL, "CREATE TABLE t (a serial, b integer)", "CREATE TABLE t (b integer)",
-	  "DROP COLUMN a", "CREATE SEQUENCE" },
+	{ "sequence goes with its column", NULL, "CREATE TABLE t (a serial, b integer)",
+	  "CREATE TABLE t (b integer)", "DROP COLUMN a", "CREATE SEQUENCE" },
 	{ "views", "CREATE TABLE t (id integer, n integer)",
 	  "CREATE VIEW v AS SELECT id FROM t; CREATE VIEW w AS SELECT id FROM v",
 	  "CREATE VIEW v AS SELECT id, n FROM t WHERE n BETWEEN 1 AND 5 AND id > 0 WITH LOCAL CHECK OPTION;"
-	  " CREATE VIEW w WITH (security_barrier = true) AS SELECT id FROM v; ALTER VIEW v ALTER n SET DEFAULT 7;"
+	  " CREATE VIEW w WITH (security_barrier = true) AS SELECT id FROM v; ALTER VIEW v ALTER n SET "
+	  "DEFAULT 7;"
 	  " CREATE MATERIALIZED VIEW m WITH (fillfactor = 70) AS SELECT id, count(*) AS c FROM w GROUP BY id;"
 	  " CREATE UNIQUE INDEX m_id ON m (id); CREATE MATERIALIZED VIEW e AS SELECT 1 AS one WITH NO DATA;"
 	  " GRANT SELECT ON m TO ch_bob; COMMENT ON COLUMN m.c IS 'how many'",
 	  "CREATE OR REPLACE VIEW public.v", "DROP MATERIALIZED VIEW" },
-	{ "materialized view", "CREATE TABLE t (id integer, n text)", "CREATE MATERIALIZED VIEW m AS SELECT id, n FROM t",
+	{ "materialized view", "CREATE TABLE t (id integer, n text)",
+	  "CREATE MATERIALIZED VIEW m AS SELECT id, n FROM t",
 	  "CREATE MATERIALIZED VIEW m AS SELECT id, n FROM t WITH NO DATA;"
-	  " ALTER MATERIALIZED VIEW m ALTER n SET STORAGE EXTERNAL; ALTER MATERIALIZED VIEW m ALTER id SET STATISTICS 50;"
+	  " ALTER MATERIALIZED VIEW m ALTER n SET STORAGE EXTERNAL; ALTER MATERIALIZED VIEW m ALTER id SET "
+	  "STATISTICS 50;"
 	  " ALTER MATERIALIZED VIEW m SET (fillfactor = 50)",
 	  "WITH NO DATA", "REFRESH MATERIALIZED VIEW public.m" },
 	{ "recursive view", "CREATE TABLE t (id integer, up integer)", "",
@@ -174,11 +186,13 @@ const struct pair PAIRS_OF_RELATIONS[] = {
 	  " CREATE RULE r AS ON DELETE TO t DO ALSO NOTHING",
 	  "CREATE TRIGGER one BEFORE INSERT OR UPDATE OF k ON t FOR EACH ROW WHEN (NEW.k IN ('a', 'b'))"
 	  " EXECUTE FUNCTION f('x'); CREATE CONSTRAINT TRIGGER late AFTER INSERT ON t DEFERRABLE FOR EACH ROW"
-	  " EXECUTE FUNCTION f(); ALTER TABLE t DISABLE TRIGGER late; CREATE RULE r AS ON DELETE TO t DO INSTEAD NOTHING;"
+	  " EXECUTE FUNCTION f(); ALTER TABLE t DISABLE TRIGGER late; CREATE RULE r AS ON DELETE TO t DO "
+	  "INSTEAD NOTHING;"
 	  " ALTER TABLE t DISABLE RULE r; COMMENT ON TRIGGER late ON t IS 'l'; COMMENT ON RULE r ON t IS 'r'",
 	  "CREATE OR REPLACE TRIGGER one", "DROP TRIGGER late" },
 	{ "partition's trigger",
-	  "CREATE TABLE p (a integer) PARTITION BY LIST (a); CREATE TABLE p_1 PARTITION OF p FOR VALUES IN (1);"
+	  "CREATE TABLE p (a integer) PARTITION BY LIST (a); CREATE TABLE p_1 PARTITION OF p FOR VALUES IN "
+	  "(1);"
 	  " CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW;END';"
 	  " CREATE TRIGGER one BEFORE INSERT ON p FOR EACH ROW EXECUTE FUNCTION f()",
 	  "", "ALTER TABLE p_1 DISABLE TRIGGER one", "DISABLE TRIGGER one", "ENABLE TRIGGER one" },

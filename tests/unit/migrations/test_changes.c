@@ -49,8 +49,8 @@ static void run(struct db *db, const char *sql)
 static struct db *make_db(const char *name, const struct pair *p, bool to)
 {
 	cleanup_db struct db *server = open_db("postgres");
-	cleanup_free char *sql =
-		mem_fmt("DROP DATABASE IF EXISTS %s WITH (FORCE); CREATE DATABASE %s TEMPLATE template0", name, name);
+	cleanup_free char *sql = mem_fmt(
+		"DROP DATABASE IF EXISTS %s WITH (FORCE); CREATE DATABASE %s TEMPLATE template0", name, name);
 	struct db *db;
 
 	run(server, sql);

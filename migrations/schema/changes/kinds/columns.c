@@ -26,7 +26,7 @@ static const struct object *parents_column(const struct objects *all, const stru
 		cleanup_free char *name = mem_fmt("%s%s", new.v[i], o->new->name + strlen(table->new->name));
 		const struct object *column = objects_find(all, "column", name);
 
-		if (column && column->old && column->new && strv_has(&old, new.v[i]))
+		if (column && column->old && column->new &&strv_has(&old, new.v[i]))
 			return column;
 	}
 	return NULL;
@@ -94,8 +94,7 @@ bool column_define(const struct objects *all, struct buf *out, const struct obje
 	ddl_expand(all, out, o, o->new, "{2} {type}[ COMPRESSION {compression}]");
 	if (options.len > 0)
 		buf_fmt(out, " OPTIONS (%s)", buf_text(&options));
-	ddl_expand(all, out, o, o->new,
-	           "[ COLLATE {collation}][ GENERATED ALWAYS AS ({generated}) STORED]");
+	ddl_expand(all, out, o, o->new, "[ COLLATE {collation}][ GENERATED ALWAYS AS ({generated}) STORED]");
 	if (fact_value(o->new, "identity")) {
 		ddl_expand(all, out, o, o->new,
 		           strcmp(fact_value(o->new, "identity"), "always") == 0
@@ -160,8 +159,8 @@ static bool change_not_null(struct writer *w, const struct object *o, struct err
 {
 	bool partition = fact_value(o->part_of->new, "partition bound") != NULL;
 	bool whole = fact_value(o->part_of->new, "partition key") != NULL;
-	const char *pattern = fact_value(o->new, "not null") ? "ALTER COLUMN {2} SET NOT NULL" :
-	                                                       "ALTER COLUMN {2} DROP NOT NULL";
+	const char *pattern = fact_value(o->new, "not null") ? "ALTER COLUMN {2} SET NOT NULL"
+	                                                     : "ALTER COLUMN {2} DROP NOT NULL";
 	cleanup_free char *sql = mem_fmt("ALTER TABLE %s %s", whole ? "{1}" : "{table}", pattern);
 
 	(void)err;

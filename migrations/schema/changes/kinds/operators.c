@@ -106,11 +106,11 @@ static void read_entry(struct entry *out, const char *name)
 static void add_entry(struct buf *out, const struct object *o)
 {
 	cleanup_entry struct entry e = { .number = NULL };
-	const char *operator= fact_value(o->new, "operator"), *sort = fact_value(o->new, "sort family");
+	const char *of = fact_value(o->new, "operator"), *sort = fact_value(o->new, "sort family");
 
 	read_entry(&e, o->new->name);
-	if (operator) {
-		cleanup_free char *name = operator_name(operator);
+	if (of) {
+		cleanup_free char *name = operator_name(of);
 
 		buf_fmt(out, "OPERATOR %s %s %s", e.number, name, e.types);
 		if (sort)

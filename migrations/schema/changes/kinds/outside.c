@@ -167,9 +167,9 @@ static bool publish_table(struct writer *w, const struct object *o, struct err *
 {
 	(void)err;
 	ddl_write(w, o, o->new, "add", 0,
-	          needs_only(w, o->new) ?
-	                  "ALTER PUBLICATION {2} ADD TABLE ONLY {1}[ ({columns})][ WHERE ({where})]" :
-	                  "ALTER PUBLICATION {2} ADD TABLE {1}[ ({columns})][ WHERE ({where})]");
+	          needs_only(w, o->new)
+	                  ? "ALTER PUBLICATION {2} ADD TABLE ONLY {1}[ ({columns})][ WHERE ({where})]"
+	                  : "ALTER PUBLICATION {2} ADD TABLE {1}[ ({columns})][ WHERE ({where})]");
 	return true;
 }
 
@@ -177,8 +177,8 @@ static bool hide_table(struct writer *w, const struct object *o, struct err *err
 {
 	(void)err;
 	ddl_write(w, o, o->old, "drop", 0,
-	          needs_only(w, o->old) ? "ALTER PUBLICATION {2} DROP TABLE ONLY {1}" :
-	                                  "ALTER PUBLICATION {2} DROP TABLE {1}");
+	          needs_only(w, o->old) ? "ALTER PUBLICATION {2} DROP TABLE ONLY {1}"
+	                                : "ALTER PUBLICATION {2} DROP TABLE {1}");
 	return true;
 }
 
@@ -190,9 +190,11 @@ static const struct property PUBLISHED_TABLE[] = {
 
 static const struct kind KIND_PUBLISHED_TABLE = {
 	.name = "publication table",
-	.rank = 81, .word = " in ",
+	.rank = 81,
+	.word = " in ",
 	.properties = PUBLISHED_TABLE,
-	.write_create = publish_table, .write_drop = hide_table,
+	.write_create = publish_table,
+	.write_drop = hide_table,
 };
 
 static const struct kind KIND_PUBLISHED_SCHEMA = {

@@ -334,7 +334,7 @@ static const struct kind KIND_LANGUAGE = {
 	.noun = "LANGUAGE",
 	.rank = 20,
 	.create = "CREATE[ TRUSTED{?trusted}] LANGUAGE {name}[ HANDLER {handler}][ INLINE {inline}][ "
-	          "VALIDATOR {validator}]",
+		  "VALIDATOR {validator}]",
 	.drop = "DROP LANGUAGE {name}",
 	.properties = LANGUAGE,
 };

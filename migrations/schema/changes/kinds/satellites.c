@@ -154,13 +154,13 @@ static const struct kind KIND_LABEL = {
 
 /* One side's privileges: what the fact says; without one what the object was made with. */
 static void privileges(struct strv *out, const struct objects *all, const struct object *o,
-                       const char *base_kind, bool new)
+                       const char *base_kind, bool is_new)
 {
-	const struct fact *f = new ? o->new : o->old;
+	const struct fact *f = is_new ? o->new : o->old;
 	const struct object *base = objects_find(all, base_kind, object_fact(o)->name);
 	const char *text;
 
-	if (!new &&object_makes(o) && o->part_of && object_makes(o->part_of))
+	if (!is_new && object_makes(o))
 		f = NULL;
 	text = f ? fact_value(f, "privileges") : NULL;
 	if (!text && base)
@@ -309,12 +309,18 @@ static bool change_defaults(struct writer *w, const struct object *o, struct err
 static const struct {
 	const char *kind, *preset, *noun;
 } PRESETS[] = {
-	{ "table", "tables", "TABLE" },        { "view", "tables", "TABLE" },
-	{ "materialized view", "tables", "TABLE" }, { "foreign table", "tables", "TABLE" },
-	{ "sequence", "sequences", "SEQUENCE" }, { "function", "functions", "FUNCTION" },
-	{ "procedure", "functions", "PROCEDURE" }, { "aggregate", "functions", "ROUTINE" },
-	{ "enum", "types", "TYPE" },           { "domain", "types", "TYPE" },
-	{ "composite type", "types", "TYPE" }, { "range", "types", "TYPE" },
+	{ "table", "tables", "TABLE" },
+	{ "view", "tables", "TABLE" },
+	{ "materialized view", "tables", "TABLE" },
+	{ "foreign table", "tables", "TABLE" },
+	{ "sequence", "sequences", "SEQUENCE" },
+	{ "function", "functions", "FUNCTION" },
+	{ "procedure", "functions", "PROCEDURE" },
+	{ "aggregate", "functions", "ROUTINE" },
+	{ "enum", "types", "TYPE" },
+	{ "domain", "types", "TYPE" },
+	{ "composite type", "types", "TYPE" },
+	{ "range", "types", "TYPE" },
 	{ "schema", "schemas", "SCHEMA" },
 };
 
@@ -336,8 +342,8 @@ static bool preset_fits(const struct writer *w, const struct object *preset, con
 	return text_starts(name, buf_text(&front));
 }
 
-static bool undo_preset(struct writer *w, const struct object *preset, const struct object *o, const char *noun,
-                        const char *grantee)
+static bool undo_preset(struct writer *w, const struct object *preset, const struct object *o,
+                        const char *noun, const char *grantee)
 {
 	const struct object *base = objects_find(w->all, "default privileges base", preset->old->name);
 	cleanup_strv struct strv given = STRV_INIT, plain = STRV_INIT;

@@ -267,8 +267,11 @@ static const struct kind KIND_PARTITION = {
 };
 
 static const struct kind KIND_INHERITANCE = {
-	.name = "inheritance", .rank = 60, .word = " from ",
-	.create = "ALTER TABLE {1} INHERIT {2}", .drop = "ALTER TABLE {1} NO INHERIT {2}",
+	.name = "inheritance",
+	.rank = 60,
+	.word = " from ",
+	.create = "ALTER TABLE {1} INHERIT {2}",
+	.drop = "ALTER TABLE {1} NO INHERIT {2}",
 	.drop_hazards = HAZARD_EXCLUSIVE_LOCK,
 };
 
@@ -298,7 +301,7 @@ static const struct kind KIND_CLUSTERED = {
 	.properties = CLUSTERED_INDEX,
 };
 
-const struct kind *const KIND_TABLES[] = {
-	&KIND_SCHEMA,    &KIND_TABLE, &KIND_FOREIGN_TABLE, &KIND_PARTITION, &KIND_INHERITANCE, &KIND_REPLICA_IDENTITY,
-	&KIND_CLUSTERED, NULL
-};
+const struct kind *const KIND_TABLES[] = { &KIND_SCHEMA,        &KIND_TABLE,
+	                                   &KIND_FOREIGN_TABLE, &KIND_PARTITION,
+	                                   &KIND_INHERITANCE,   &KIND_REPLICA_IDENTITY,
+	                                   &KIND_CLUSTERED,     NULL };

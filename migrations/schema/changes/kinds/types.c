@@ -36,6 +36,17 @@ static void retype_columns(struct writer *w, const struct object *o)
 	}
 }
 
+/* Those that stay as they are: the others have statements of their own. */
+static void keep_constraints(struct writer *w, const struct object *domain)
+{
+	for (FOR_LINKS(i, &w->all->new_users, w->all, domain)) {
+		const struct object *c = w->all->new_users.v[i];
+
+		if (is(c, "domain constraint") && c->old && !object_drops(c))
+			ddl_write(w, c, c->new, "create", 0, c->kind->create);
+	}
+}
+
 /* No statement takes a value from an enum, or gives a domain another type: a new one takes its place. */
 static void replace_type(struct writer *w, const struct object *o)
 {
@@ -47,6 +58,7 @@ static void replace_type(struct writer *w, const struct object *o)
 
 	ddl_add(w, o, "rename", HAZARD_EXCLUSIVE_LOCK, rename);
 	ddl_write(w, o, o->new, "create", 0, o->kind->create);
+	keep_constraints(w, o);
 	retype_columns(w, o);
 	ddl_add(w, o, "drop old", 0, drop);
 }
@@ -149,6 +161,22 @@ static const struct kind KIND_ENUM = {
 	.write_together = change_enum,
 };
 
+static bool create_domain(struct writer *w, const struct object *o, struct err *err)
+{
+	cleanup_buf struct buf sql = BUF_INIT(BUF_TEXT_MAX);
+
+	(void)err;
+	ddl_expand(w->all, &sql, o, o->new, o->kind->create);
+	for (FOR_LINKS(i, &w->all->new_users, w->all, o)) {
+		const struct object *c = w->all->new_users.v[i];
+
+		if (is(c, "domain constraint") && c->made_by == o)
+			ddl_expand(w->all, &sql, c, c->new, " CONSTRAINT {1} {definition}");
+	}
+	ddl_add(w, o, "create", 0, buf_text(&sql));
+	return true;
+}
+
 static enum how decide_base(const struct objects *all, struct object *o)
 {
 	(void)all;
@@ -189,9 +217,10 @@ static const struct kind KIND_DOMAIN = {
 	.noun = "DOMAIN",
 	.rank = 26,
 	.create = "CREATE DOMAIN {name} AS {type}[ COLLATE {collation}][ DEFAULT {default}][ NOT NULL{?not "
-	          "null}]",
+		  "null}]",
 	.drop = "DROP DOMAIN {name}",
 	.properties = DOMAIN,
+	.write_create = create_domain,
 	.write_together = change_domain,
 };
 
