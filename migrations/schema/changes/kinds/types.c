@@ -39,10 +39,10 @@ static void retype_columns(struct writer *w, const struct object *o)
 /* Those that stay as they are: the others have statements of their own. */
 static void keep_constraints(struct writer *w, const struct object *domain)
 {
-	for (FOR_LINKS(i, &w->all->new_users, w->all, domain)) {
-		const struct object *c = w->all->new_users.v[i];
+	for (size_t i = 0; i < w->all->n; i++) {
+		const struct object *c = &w->all->v[i];
 
-		if (is(c, "domain constraint") && c->old && !object_drops(c))
+		if (is(c, "domain constraint") && c->part_of == domain && c->old && c->new && !object_drops(c))
 			ddl_write(w, c, c->new, "create", 0, c->kind->create);
 	}
 }
@@ -167,10 +167,10 @@ static bool create_domain(struct writer *w, const struct object *o, struct err *
 
 	(void)err;
 	ddl_expand(w->all, &sql, o, o->new, o->kind->create);
-	for (FOR_LINKS(i, &w->all->new_users, w->all, o)) {
-		const struct object *c = w->all->new_users.v[i];
+	for (size_t i = 0; i < w->all->n; i++) {
+		const struct object *c = &w->all->v[i];
 
-		if (is(c, "domain constraint") && c->made_by == o)
+		if (is(c, "domain constraint") && c->made_by == o && object_makes(c))
 			ddl_expand(w->all, &sql, c, c->new, " CONSTRAINT {1} {definition}");
 	}
 	ddl_add(w, o, "create", 0, buf_text(&sql));

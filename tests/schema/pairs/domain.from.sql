@@ -1,0 +1,3 @@
+CREATE DOMAIN amount AS int CONSTRAINT small CHECK (VALUE < 100) CONSTRAINT other CHECK (VALUE > -7);
+CREATE TABLE t (id int, m amount);
+INSERT INTO t VALUES (1, 2);

@@ -1,0 +1,3 @@
+CREATE DOMAIN amount AS bigint DEFAULT 3 CONSTRAINT small CHECK (VALUE < 100) CONSTRAINT more CHECK (VALUE <> 9);
+CREATE DOMAIN fresh AS text NOT NULL CONSTRAINT short CHECK (length(VALUE) < 9) CHECK (VALUE <> 'x');
+CREATE TABLE t (id int, m amount);
