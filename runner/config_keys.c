@@ -415,7 +415,7 @@ const struct key_row config_rows[] = {
 	{ { "store local", "path", "backups", "path", "where the backups are" }, 0, take_nothing, KEY_BUILT },
 
 	{ { "drill", "url", "${RIPCORD_DRILL_URL:-}", "URL",
-	    "where ripcord backup drill makes its scratch database; empty: beside the live one" },
+	    "where drill, prove and rehearse make their scratch database; empty: beside the live one" },
 	  C(drill_url),
 	  take_text,
 	  KEY_BUILT },
