@@ -56,6 +56,11 @@ static const struct link NEEDS[] = {
 	{ 15, AT("pg_publication_namespace", "x.oid"), AT("pg_publication", "x.pnpubid"), "'p'",
 	  NEW("pg_publication_namespace") },
 
+	/* A key of a partitioned table can be referred to when all partitions have theirs. */
+	{ 0, AT("pg_constraint", "k.oid"), WORD("index partition", "t.relid::oid"), "'n'",
+	  "pg_constraint k JOIN pg_class i ON i.oid = k.conindid AND i.relkind = 'I',"
+	  " pg_partition_tree(k.conindid) t WHERE k.contype = 'f' AND t.parentrelid IS NOT NULL" },
+
 	/* A foreign key has the index of the key that it refers to in conindid, too. */
 	{ .user = RELATION("x.indexrelid"),
 	  .needed = "CASE WHEN k.oid IS NOT NULL THEN " AT("pg_constraint",
@@ -80,7 +85,11 @@ static const struct link NEEDS[] = {
 	{ 0, WORD("partition", "c.oid"), RELATION("c.oid"), "'p'", PARTITIONS TABLES },
 	{ 0, WORD("partition", "c.oid"), RELATION("h.inhparent"), "'n'", PARTITIONS TABLES },
 	{ 0, WORD("partition", "c.oid"), RELATION("x.indexrelid"), "'n'",
-	  PARTITIONS " JOIN pg_index x ON x.indrelid IN (c.oid, h.inhparent)" },
+	  PARTITIONS
+	  " JOIN pg_index x ON x.indrelid = c.oid OR (x.indrelid = h.inhparent AND x.indisvalid)" },
+	/* An index that not all partitions have yet: attaching one would make it.  'c': when it is made. */
+	{ 0, RELATION("x.indexrelid"), WORD("partition", "c.oid"), "'c'",
+	  PARTITIONS " JOIN pg_index x ON x.indrelid = h.inhparent AND NOT x.indisvalid" },
 	{ 0, WORD("partition", "c.oid"), AT("pg_constraint", "k.oid"), "'n'",
 	  PARTITIONS " JOIN pg_constraint k ON k.conrelid = c.oid AND k.contype = 'c'" },
 	/* A table inherits when it and its parent have their columns and checks. */

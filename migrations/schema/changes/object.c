@@ -208,6 +208,8 @@ static void add_row(struct link_list *list, const struct places *places, const s
 	struct object *user = resolve(places, rows_get(rows, i, 0));
 	struct object *needed = resolve(places, rows_get(rows, i, 1));
 
+	if (rows_get(rows, i, 2)[0] == 'c' && !new)
+		return;
 	if (rows_get(rows, i, 2)[0] == 'p')
 		add_part(list, user, needed, new);
 	else

@@ -10,7 +10,7 @@
 
 /* With `renamed` its renames are done before, in a transaction that is rolled back. */
 
-/* Rows of `needs`: what needs, what is needed, pg_depend's letter, or 'p' where the first is a part of the second
+/* Rows of `needs`: what needs, what is needed, pg_depend's letter, 'c' where it waits to be made, 'p' where the first is a part of the second
  * and goes with it.  Rows of `aliases`: an address that is no fact's, and what stands for it. */
 struct side {
 	struct schema *facts;

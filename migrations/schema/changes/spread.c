@@ -42,6 +42,8 @@ static bool survives(const struct object *user, const struct object *o)
 		"partition", "index partition", "replica identity", "clustered index"
 	};
 
+	if (is_tie(o) && strcmp(user->kind->name, "index") == 0)
+		return true;
 	if (is_tie(user))
 		return !object_drops(o) || !strstr(o->kind->name, "table");
 	if (object_drops(o) || strcmp(o->kind->name, "column") != 0)

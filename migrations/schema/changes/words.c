@@ -56,8 +56,12 @@ void words_literals(struct strv *out, const char *text)
 	words_list(&items, text);
 	for (size_t i = 0; i < items.n; i++) {
 		char *from = items.v[i], *to = items.v[i];
-		bool escaped = from[0] == 'E' || from[0] == ' ';
+		bool escaped = strncmp(from, "E'", 2) == 0 || strncmp(from, " E'", 3) == 0;
 
+		if (from[0] != '\'' && !escaped) {
+			strv_add(out, from);
+			continue;
+		}
 		/* quote_literal() writes " E'...'" where there is a backslash, and doubles both. */
 		while (*from && *from != '\'')
 			from++;

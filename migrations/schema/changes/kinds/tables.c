@@ -104,6 +104,27 @@ static void add_storage(struct buf *out, const struct fact *f)
 	buf_char(out, ')');
 }
 
+/* A merged column has its parent's default, even one that it does not have here. */
+static void drop_defaults(struct writer *w, const struct object *table)
+{
+	size_t n;
+	cleanup_free struct object **columns = parts_within(w->all, table, "column", &n);
+	const char *parents = fact_value(table->new, "parents");
+	cleanup_strv struct strv names = STRV_INIT;
+
+	words_list(&names, parents && !fact_value(table->new, "partition bound") ? parents : "");
+	for (size_t i = 0; i < n; i++)
+		for (size_t k = 0; k < names.n && !fact_value(columns[i]->new, "default"); k++) {
+			cleanup_free char *name =
+				mem_fmt("%s%s", names.v[k], columns[i]->new->name + strlen(table->new->name));
+			const struct object *above = objects_find(w->all, "column", name);
+
+			if (above && above->new &&fact_value(above->new, "default"))
+				ddl_write(w, columns[i], columns[i]->new, "drop default of", 0,
+				          "ALTER TABLE {table} ALTER COLUMN {2} DROP DEFAULT");
+		}
+}
+
 static bool create_table(struct writer *w, const struct object *o, struct err *err)
 {
 	cleanup_buf struct buf sql = BUF_INIT(BUF_TEXT_MAX), options = BUF_INIT(BUF_TEXT_MAX);
@@ -129,6 +150,7 @@ static bool create_table(struct writer *w, const struct object *o, struct err *e
 	if (options.len > 0)
 		buf_fmt(&sql, " OPTIONS (%s)", buf_text(&options));
 	ddl_add(w, o, "create", 0, buf_text(&sql));
+	drop_defaults(w, o);
 	return true;
 }
 

@@ -42,7 +42,8 @@ static void keep_constraints(struct writer *w, const struct object *domain)
 	for (size_t i = 0; i < w->all->n; i++) {
 		const struct object *c = &w->all->v[i];
 
-		if (is(c, "domain constraint") && c->part_of == domain && c->old && c->new && !object_drops(c))
+		if (is(c, "domain constraint") && c->part_of == domain && c->old && c->new &&
+		    !object_drops(c))
 			ddl_write(w, c, c->new, "create", 0, c->kind->create);
 	}
 }

@@ -186,10 +186,12 @@ static enum how decide_trigger(const struct objects *all, struct object *o)
 	               : HOW_IN_PLACE;
 }
 
+/* Of a partitioned table's trigger its copies in the partitions have the state, too. */
 static bool change_enabled(struct writer *w, const struct object *o, const char *noun)
 {
 	const char *is = fact_value(o->new, "enabled");
-	cleanup_free char *pattern = mem_fmt("ALTER TABLE {table} %s %s {1}",
+	cleanup_free char *pattern = mem_fmt("ALTER TABLE %s %s %s {1}",
+	                                     fact_value(o->new, "cloned") ? "{table}" : "{2}",
 	                                     !is || strcmp(is, "origin") == 0 ? "ENABLE"
 	                                     : strcmp(is, "disabled") == 0    ? "DISABLE"
 	                                     : strcmp(is, "replica") == 0     ? "ENABLE REPLICA"
