@@ -61,14 +61,9 @@ static const struct kind_list *const DATABASE_KINDS[] = {
 	&KINDS_UNMODELLED,  NULL,
 };
 static const struct kind_list *const DATABASE_AND_PARTS[] = {
-	&KINDS_RELATIONS,   &KINDS_COLUMNS,
-	&KINDS_CONSTRAINTS, &KINDS_ROUTINES,
-	&KINDS_TYPES,       &KINDS_OPERATORS,
-	&KINDS_SECURITY,    &KINDS_REPLICATION,
-	&KINDS_EXTENSIONS,  &KINDS_TEXTSEARCH,
-	&KINDS_FOREIGN,     &KINDS_UNMODELLED,
-	&KINDS_PARTS,       &KINDS_BASES,
-	NULL,
+	&KINDS_RELATIONS, &KINDS_COLUMNS,    &KINDS_CONSTRAINTS, &KINDS_ROUTINES,   &KINDS_TYPES,
+	&KINDS_OPERATORS, &KINDS_SECURITY,   &KINDS_REPLICATION, &KINDS_EXTENSIONS, &KINDS_TEXTSEARCH,
+	&KINDS_FOREIGN,   &KINDS_UNMODELLED, &KINDS_PARTS,       &KINDS_BASES,      NULL,
 };
 static const struct kind_list *const UNMODELLED_KINDS[] = { &KINDS_UNMODELLED, NULL };
 static const struct kind_list *const CLUSTER_KINDS[] = { &KINDS_ROLES, NULL };
@@ -293,7 +288,8 @@ bool schema_read(struct db *db, const struct schema_options *options, struct sch
 	return read_all(db, DATABASE_KINDS, options ? options->version_table : NULL, out, err);
 }
 
-bool schema_read_parts(struct db *db, const struct schema_options *options, struct schema **out, struct err *err)
+bool schema_read_parts(struct db *db, const struct schema_options *options, struct schema **out,
+                       struct err *err)
 {
 	return read_all(db, DATABASE_AND_PARTS, options ? options->version_table : NULL, out, err);
 }

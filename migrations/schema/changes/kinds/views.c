@@ -190,13 +190,13 @@ static enum how decide_trigger(const struct objects *all, struct object *o)
 static bool change_enabled(struct writer *w, const struct object *o, const char *noun)
 {
 	const char *is = fact_value(o->new, "enabled");
-	cleanup_free char *pattern = mem_fmt("ALTER TABLE %s %s %s {1}",
-	                                     fact_value(o->new, "cloned") ? "{table}" : "{2}",
-	                                     !is || strcmp(is, "origin") == 0 ? "ENABLE"
-	                                     : strcmp(is, "disabled") == 0    ? "DISABLE"
-	                                     : strcmp(is, "replica") == 0     ? "ENABLE REPLICA"
-	                                                                      : "ENABLE ALWAYS",
-	                                     noun);
+	cleanup_free char *pattern =
+		mem_fmt("ALTER TABLE %s %s %s {1}", fact_value(o->new, "cloned") ? "{table}" : "{2}",
+	                !is || strcmp(is, "origin") == 0 ? "ENABLE"
+	                : strcmp(is, "disabled") == 0    ? "DISABLE"
+	                : strcmp(is, "replica") == 0     ? "ENABLE REPLICA"
+	                                                 : "ENABLE ALWAYS",
+	                noun);
 
 	ddl_write(w, o, o->new, is ? is : "enable", 0, pattern);
 	return true;
