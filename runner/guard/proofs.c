@@ -115,8 +115,10 @@ static bool place_of(const char *state_dir, const struct revision *r, char **pat
 	cleanup_buf struct buf text = BUF_INIT(FILE_MAX_BYTES);
 	char hex[SHA256_HEX];
 
-	if (!r->path)
-		return err_set(err, ERR_USAGE, "revision %s has no file", r->id);
+	if (!r->path) {
+		err_set(err, ERR_USAGE, "revision %s has no file", r->id);
+		return false;
+	}
 	if (!file_read(r->path, &text, err))
 		return false;
 	sha256_of(text.data, text.len, hex);

@@ -83,14 +83,23 @@ static const char fill_sql[] =
 
 enum fill_column { FILL_TABLE, FILL_NAMES, FILL_VALUES, FILL_LEAST_NAMES, FILL_LEAST_VALUES };
 
-static char *insert_sql(const struct rows *r, size_t i, bool least, int64_t n)
+/* The tables to fill, and which are done. */
+struct filling {
+	struct db *db;
+	struct rows *tables; /* of fill_sql */
+	bool *filled;
+	int64_t n;
+};
+
+static char *insert_sql(const struct filling *f, size_t i, bool least)
 {
+	const struct rows *r = f->tables;
 	const char *names = rows_get(r, i, least ? FILL_LEAST_NAMES : FILL_NAMES),
 		   *values = rows_get(r, i, least ? FILL_LEAST_VALUES : FILL_VALUES);
 
-	return mem_fmt("INSERT INTO %s%s%s%s SELECT %s FROM pg_catalog.generate_series(1, %" PRId64
-	               ") s(ripcord_n)",
-	               rows_get(r, i, FILL_TABLE), *names ? " (" : "", names, *names ? ")" : "", values, n);
+	return mem_fmt(
+		"INSERT INTO %s%s%s%s SELECT %s FROM pg_catalog.generate_series(1, %" PRId64 ") s(ripcord_n)",
+		rows_get(r, i, FILL_TABLE), *names ? " (" : "", names, *names ? ")" : "", values, f->n);
 }
 
 static bool is_empty(struct db *db, const char *table, bool *empty, struct err *err)
@@ -117,20 +126,19 @@ static bool insert_inside(struct db *db, const char *sql, struct err *err)
 	return ok;
 }
 
-/* *filled also for a table that has rows already; *why is the least row's error. */
-static bool fill_table(struct db *db, const struct rows *r, size_t i, int64_t n, bool *filled,
-                       struct err *why, struct err *err)
+/* One that has rows already counts as filled; *why is the least row's error. */
+static bool fill_table(struct filling *f, size_t i, struct err *why, struct err *err)
 {
 	bool empty;
 
-	if (!is_empty(db, rows_get(r, i, FILL_TABLE), &empty, err))
+	if (!is_empty(f->db, rows_get(f->tables, i, FILL_TABLE), &empty, err))
 		return false;
-	*filled = !empty;
-	for (int least = 0; least < 2 && !*filled; least++) {
-		cleanup_free char *sql = insert_sql(r, i, least, n);
+	f->filled[i] = !empty;
+	for (int least = 0; least < 2 && !f->filled[i]; least++) {
+		cleanup_free char *sql = insert_sql(f, i, least);
 		*why = (struct err)ERR_INIT;
-		*filled = insert_inside(db, sql, why);
-		if (!*filled && (db_is_lost(db) || why->code == ERR_CANCELLED)) {
+		f->filled[i] = insert_inside(f->db, sql, why);
+		if (!f->filled[i] && (db_is_lost(f->db) || why->code == ERR_CANCELLED)) {
 			*err = *why;
 			return false;
 		}
@@ -139,19 +147,19 @@ static bool fill_table(struct db *db, const struct rows *r, size_t i, int64_t n,
 }
 
 /* Foreign keys want their parents first: each round fills what the one before has made possible. */
-static bool fill_round(struct db *db, const struct rows *r, int64_t n, bool *filled, size_t *more,
-                       struct strv *notes, struct err *err)
+static bool fill_round(struct filling *f, size_t *more, struct strv *notes, struct err *err)
 {
 	*more = 0;
-	for (size_t i = 0; i < rows_count(r); i++) {
+	for (size_t i = 0; i < rows_count(f->tables); i++) {
 		struct err why = ERR_INIT;
-		if (filled[i])
+		if (f->filled[i])
 			continue;
-		if (!fill_table(db, r, i, n, &filled[i], &why, err))
+		if (!fill_table(f, i, &why, err))
 			return false;
-		*more += filled[i];
-		if (!filled[i] && notes)
-			strv_fmt(notes, "no rows were made for %s: %s", rows_get(r, i, FILL_TABLE), why.msg);
+		*more += f->filled[i];
+		if (!f->filled[i] && notes)
+			strv_fmt(notes, "no rows were made for %s: %s", rows_get(f->tables, i, FILL_TABLE),
+			         why.msg);
 	}
 	return true;
 }
@@ -164,10 +172,11 @@ bool prove_fill(struct db *db, const char *version_table, int64_t n, struct strv
 	if (!db_query(db, fill_sql, DB_ARGS(version_table), &r, err))
 		return err_wrap(err, "cannot read which tables there are");
 	cleanup_free bool *filled = mem_new0((rows_count(r) + 1) * sizeof(bool));
+	struct filling f = { .db = db, .tables = r, .filled = filled, .n = n };
 	while (more > 0)
-		if (!fill_round(db, r, n, filled, &more, NULL, err))
+		if (!fill_round(&f, &more, NULL, err))
 			return false;
-	return fill_round(db, r, n, filled, &more, notes, err);
+	return fill_round(&f, &more, notes, err);
 }
 
 /* ------------------------------------------------------------------ content */
