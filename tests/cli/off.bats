@@ -1,5 +1,6 @@
 # transaction=off: what each statement did is known, after a failure and after a kill, and the section goes on behind it.
 load lib/cluster
+load lib/kill
 
 setup_file() { cluster_start; }
 teardown_file() { cluster_stop; }
@@ -17,14 +18,6 @@ fingerprint() { "$RIPCORD" fingerprint; }
 invalid_indexes() { sql "SELECT count(*) FROM pg_index WHERE NOT indisvalid"; }
 journal_of() { cat .ripcord/runs/*.jsonl; }
 
-start() {
-  "$RIPCORD" "$@" >started.json 2>started.err 3>&- 4>&- &
-  started=$!
-}
-kill_started() {
-  kill -KILL "$started"
-  wait "$started" 2>/dev/null || true
-}
 # The run's statement that matches waits for somebody.
 waiting() { [ "$(sql "SELECT count(*) FROM pg_stat_activity WHERE query ~ '$1' AND pid <> pg_backend_pid()
   AND application_name ~ '^ripcord/' AND wait_event_type IN ('Lock', 'Timeout')" postgres)" -ge 1 ]; }

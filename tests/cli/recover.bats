@@ -1,13 +1,10 @@
 # Runs that were killed, and what `recover` makes of them: old, new, or stuck with advice; never in between unseen.
 load lib/cluster
+load lib/kill
 
 setup_file() { cluster_start; }
 teardown_file() { cluster_stop; }
-setup() {
-  new_project
-  new_database
-  sql "CREATE TABLE keep (id serial PRIMARY KEY, body text); INSERT INTO keep (body) VALUES ('one'), ('two'), ('drei')"
-}
+setup() { new_project_with_rows; }
 # What a hook waits for ends with its test.
 teardown() { rm -f held; }
 
@@ -16,31 +13,7 @@ connection_limit() { sql "SELECT datconnlimit FROM pg_database WHERE datname = '
 databases_of_run() { sql "SELECT datname FROM pg_database WHERE datname ~ '${1: -8}'" postgres; }
 journal_of() { echo .ripcord/runs/*.jsonl; }
 
-# A hook that marks the moment and stays there.
-hold_at() {
-  configure "[hook hold]" "phase = $1" "shell = yes" "command = touch held; while [ -e held ]; do sleep 0.05; done"
-}
-release() {
-  rm -f held
-  : >ripcord.ini
-}
-
-# start ARG...: ripcord in the background, with a process id to kill.
-start() {
-  "$RIPCORD" "$@" >started.json 2>started.err 3>&- 4>&- &
-  started=$!
-}
-# Kills as a power cut would: nothing is told, nothing is tidied up.
-kill_started() {
-  kill -KILL "$started"
-  wait "$started" 2>/dev/null || true
-}
-sleeping() { [ "$(sql "SELECT count(*) FROM pg_stat_activity WHERE query ~ 'pg_sleep' AND pid <> pg_backend_pid()
-  AND application_name ~ '^ripcord/'" postgres)" = 1 ]; }
-
 committed() { [ "$(sql "SELECT count(*) FROM alembic_version WHERE version_num = '$1'")" = 1 ]; }
-
-asleep() { [ "$(sql "SELECT count(*) FROM pg_stat_activity WHERE query ~ 'pg_sleep' AND pid <> pg_backend_pid()" postgres)" = 1 ]; }
 
 @test "killed during the backup: nothing was changed, and nothing is left" {
   make_revision r1 "" "CREATE TABLE t1 (n int)" "" "DROP TABLE t1"
@@ -92,9 +65,7 @@ sessions_of_ripcord() { sql "SELECT application_name FROM pg_stat_activity WHERE
   assert_json '. == []'
   run_ripcord upgrade head --yes --json
   assert_exit 8
-  run_ripcord recover --yes --json
-  assert_exit 0
-  assert_json '.outcome == "unchanged"'
+  recover_to 0 unchanged
   assert_same databases "" "$(databases | grep '^app_' || true)"
   run_ripcord upgrade head --yes --json
   assert_exit 0
@@ -115,27 +86,21 @@ sessions_of_ripcord() { sql "SELECT application_name FROM pg_stat_activity WHERE
   assert_same scratch "app_scratch_${run: -8}" "$(databases_of_run "$run")"
   kill_started
   release
-  run_ripcord recover --yes --json
-  assert_exit 0
-  assert_json '.outcome == "unchanged"'
+  recover_to 0 unchanged
   assert_same databases "" "$(databases_of_run "$run")"
 }
 
 @test "killed inside the first revision: rolled back" {
   make_revision r1 "" "CREATE TABLE t1 (n int); INSERT INTO keep (body) VALUES ('vier'); SELECT pg_sleep(60)"
   before=$(fingerprint) digest=$(table_digest keep)
-  start upgrade head --yes --json
-  wait_until 20 sleeping
-  kill_started
+  kill_asleep upgrade head --yes --json
   run_ripcord recover --yes --json
   assert_exit 0
   assert_json '.outcome == "rolled-back" and .from == []'
   assert_same fingerprint "$before" "$(fingerprint)"
   assert_same rows "$digest" "$(table_digest keep)"
   assert_same "its sessions" 0 "$(sql "SELECT count(*) FROM pg_stat_activity WHERE query ~ 'pg_sleep' AND pid <> pg_backend_pid()" postgres)"
-  run_ripcord recover --yes --json
-  assert_exit 0
-  assert_json '.outcome == "unchanged"'
+  recover_to 0 unchanged
 }
 
 # r1 writes where an exception is caught; r2 is killed.  What a killed transaction wrote nobody knows, so the rows have to tell.
@@ -150,12 +115,8 @@ nested_revisions() {
 @test "rows that a caught exception was around are known as the run's own" {
   digest=$(table_digest keep)
   nested_revisions "UPDATE keep SET body = body || '!'"
-  start upgrade head --yes --json
-  wait_until 20 sleeping
-  kill_started
-  run_ripcord recover --yes --json
-  assert_exit 0
-  assert_json '.outcome == "restored"'
+  kill_asleep upgrade head --yes --json
+  recover_to 0 restored
   assert_same rows "$digest" "$(table_digest keep)"
 }
 
@@ -165,9 +126,7 @@ nested_revisions() {
     EXCEPTION WHEN division_by_zero THEN NULL; END \$f\$"
   make_revision r1 "" "SELECT careful()"
   make_revision r2 r1 "INSERT INTO keep (body) VALUES ('nie'); SELECT pg_sleep(60)"
-  start upgrade head --yes --json
-  wait_until 20 sleeping
-  kill_started
+  kill_asleep upgrade head --yes --json
   run_ripcord recover --yes --json
   assert_exit 0
   assert_same rows "$digest" "$(table_digest keep)"
@@ -209,9 +168,7 @@ theirs="UPDATE keep SET body = 'theirs' WHERE id = 1"
   start upgrade head --yes --json
   wait_until 20 asleep
   kill_started
-  run_ripcord recover --yes --json
-  assert_exit 0
-  assert_json '.outcome == "rolled-back"'
+  recover_to 0 rolled-back
   assert_same rows "$digest" "$(table_digest keep)"
   ! asleep || fail "its session is still there"
 }
@@ -221,10 +178,7 @@ theirs="UPDATE keep SET body = 'theirs' WHERE id = 1"
   make_revision r2 r1 "CREATE TABLE t2 (n int)" "" "DROP TABLE t2"
   hold_at after-revision
   before=$(fingerprint)
-  start upgrade head --yes --json
-  wait_until 20 test -e held
-  kill_started
-  release
+  kill_held upgrade head --yes --json
   assert_same head r1 "$(sql "SELECT version_num FROM alembic_version")"
   run_ripcord recover --yes --json
   assert_exit 0
@@ -242,10 +196,7 @@ theirs="UPDATE keep SET body = 'theirs' WHERE id = 1"
   make_revision r2 r1 "CREATE TABLE t2 (n int)" "" "DROP TABLE t2"
   hold_at after-revision
   before=$(fingerprint) digest=$(table_digest keep)
-  start upgrade head --yes --json
-  wait_until 20 test -e held
-  kill_started
-  release
+  kill_held upgrade head --yes --json
   run_ripcord recover --yes --json
   assert_exit 0
   assert_json '.outcome == "restored" and .quarantine'
@@ -277,9 +228,7 @@ theirs="UPDATE keep SET body = 'theirs' WHERE id = 1"
 
 @test "killed between the statements of transaction=off: the rest is done, and what was done stays" {
   UPGRADE_OPTIONS=transaction=off make_revision r1 "" "UPDATE keep SET body = body || '.'; SELECT pg_sleep(4)" "" "SELECT 1"
-  start upgrade head --yes --json
-  wait_until 20 sleeping
-  kill_started
+  kill_asleep upgrade head --yes --json
   run_ripcord recover --yes --json
   assert_exit 0
   assert_json '.outcome == "upgraded" and .to == ["r1"]'
@@ -291,9 +240,7 @@ theirs="UPDATE keep SET body = 'theirs' WHERE id = 1"
     "SELECT count(*) = 3 FROM keep WHERE body LIKE '%!'" "DROP TABLE t1"
   make_revision r2 r1 "UPDATE keep SET body = 'gone'; INSERT INTO t1 SELECT id FROM keep; SELECT pg_sleep(60)" "" "SELECT 1"
   before=$(fingerprint) digest=$(table_digest keep)
-  start upgrade head --yes --json
-  wait_until 20 sleeping
-  kill_started
+  kill_asleep upgrade head --yes --json
   run_ripcord recover --yes --json
   assert_exit 0
   assert_json '.outcome == "restored" and .quarantine'
@@ -306,9 +253,7 @@ theirs="UPDATE keep SET body = 'theirs' WHERE id = 1"
     "UPDATE keep SET body = body || '.'; UPDATE keep SET body = 'gone' || pg_sleep(20)" "" "SELECT 1"
   make_revision r2 r1 "CREATE TABLE t2 (n int)" "" "DROP TABLE t2"
   before=$(fingerprint) digest=$(table_digest keep)
-  start upgrade head --yes --json
-  wait_until 20 sleeping
-  kill_started
+  kill_asleep upgrade head --yes --json
   run_ripcord recover --yes --json
   assert_exit 0
   assert_json '.outcome == "restored" and .quarantine'
@@ -319,10 +264,7 @@ theirs="UPDATE keep SET body = 'theirs' WHERE id = 1"
 @test "killed when only the after-upgrade hook remained: forward if it passes, back if not" {
   make_revision r1 "" "CREATE TABLE t1 (n int)" "" "DROP TABLE t1"
   hold_at after-upgrade
-  start upgrade head --yes --json
-  wait_until 20 test -e held
-  kill_started
-  release
+  kill_held upgrade head --yes --json
   configure "[hook smoke]" "phase = after-upgrade" "command = true"
   run_ripcord recover --yes --json
   assert_exit 0
@@ -330,10 +272,7 @@ theirs="UPDATE keep SET body = 'theirs' WHERE id = 1"
 
   make_revision r2 r1 "CREATE TABLE t2 (n int)" "" "DROP TABLE t2"
   hold_at after-upgrade
-  start upgrade head --yes --json
-  wait_until 20 test -e held
-  kill_started
-  release
+  kill_held upgrade head --yes --json
   configure "[hook smoke]" "phase = after-upgrade" "command = false"
   run_ripcord recover --yes --json
   assert_exit 0
@@ -356,9 +295,7 @@ theirs="UPDATE keep SET body = 'theirs' WHERE id = 1"
   assert_same candidate "app_candidate_${run: -8}" "$(databases_of_run "$run")"
   kill_started
   release
-  run_ripcord recover --yes --json
-  assert_exit 0
-  assert_json '.outcome == "restored"'
+  recover_to 0 restored
   assert_same rows "$digest" "$(table_digest keep)"
   assert_same limit -1 "$(connection_limit)"
 }
@@ -368,10 +305,7 @@ theirs="UPDATE keep SET body = 'theirs' WHERE id = 1"
   make_revision r2 r1 "SELECT 1" "SELECT false"
   digest=$(table_digest keep)
   hold_at after-restore
-  start upgrade head --yes --json
-  wait_until 20 test -e held
-  kill_started
-  release
+  kill_held upgrade head --yes --json
   run_ripcord recover --yes --json
   assert_exit 0
   assert_json '.outcome == "restored" and .quarantine'
@@ -389,10 +323,7 @@ theirs="UPDATE keep SET body = 'theirs' WHERE id = 1"
   assert_exit 0
   before=$(fingerprint) digest=$(table_digest t2)
   hold_at after-revision
-  start downgrade base --yes --json
-  wait_until 20 test -e held
-  kill_started
-  release
+  kill_held downgrade base --yes --json
   assert_same head r1 "$(sql "SELECT version_num FROM alembic_version")"
   run_ripcord recover --yes --json
   assert_exit 0
@@ -432,9 +363,7 @@ writes='psql -Xqc "CREATE TABLE made (n int); INSERT INTO keep (body) VALUES (4)
 
 @test "guard killed before its command has written: proven to be as it was" {
   kill_command 'touch held && sleep 30'
-  run_ripcord recover --yes --json
-  assert_exit 0
-  assert_json '.outcome == "rolled-back"'
+  recover_to 0 rolled-back
 }
 
 @test "guard killed in a hook after its command: what the command wrote is known" {
@@ -442,9 +371,7 @@ writes='psql -Xqc "CREATE TABLE made (n int); INSERT INTO keep (body) VALUES (4)
   configure "[hook hold]" "phase = after-upgrade" "shell = yes" "command = touch held; sleep 30"
   kill_command "${writes% && touch*}"
   : >ripcord.ini
-  run_ripcord recover --yes --json
-  assert_exit 0
-  assert_json '.outcome == "restored"'
+  recover_to 0 restored
   assert_same rows "$digest" "$(table_digest keep)"
 }
 
@@ -486,9 +413,7 @@ writes='psql -Xqc "CREATE TABLE made (n int); INSERT INTO keep (body) VALUES (4)
   hold_at before-upgrade
   start upgrade head --yes --json
   wait_until 20 test -e held
-  run_ripcord recover --yes --json
-  assert_exit 8
-  assert_json '.outcome == "locked"'
+  recover_to 8 locked
   rm held
   wait "$started" || fail "the run was disturbed: $(cat started.err)"
   assert_same outcome upgraded "$(jq -r .outcome started.json)"

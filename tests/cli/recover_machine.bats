@@ -1,25 +1,14 @@
 # Recovered on another machine: the state folder is gone, and what the database and the backups tell has to do.
 load lib/cluster
+load lib/kill
 
 setup_file() { cluster_start; }
 teardown_file() { cluster_stop; }
-setup() {
-  new_project
-  new_database
-  sql "CREATE TABLE keep (id serial PRIMARY KEY, body text); INSERT INTO keep (body) VALUES ('one'), ('two'), ('drei')"
-}
+setup() { new_project_with_rows; }
 teardown() { rm -f held; }
 
-hold_at() {
-  configure "[hook hold]" "phase = $1" "shell = yes" "command = touch held; while [ -e held ]; do sleep 0.05; done"
-}
 start_and_kill() {
-  "$RIPCORD" "$@" >started.json 2>started.err 3>&- 4>&- &
-  wait_until 30 test -e held
-  kill -KILL $!
-  wait $! 2>/dev/null || true
-  rm -f held
-  : >ripcord.ini
+  kill_held "$@"
   rm -r .ripcord
 }
 
@@ -36,9 +25,7 @@ start_and_kill() {
   assert_exit 0
   assert_json '.outcome == "rolled-back" and .from == []'
   assert_same fingerprint "$before" "$("$RIPCORD" fingerprint)"
-  run_ripcord recover --yes --json
-  assert_exit 0
-  assert_json '.outcome == "unchanged"'
+  recover_to 0 unchanged
   run_ripcord runs --json
   assert_json 'length == 1 and .[0].outcome == "rolled-back"'
 }
@@ -61,9 +48,7 @@ start_and_kill() {
   hold_at after-revision
   start_and_kill upgrade head --yes --json
   sql "INSERT INTO keep (body) VALUES ('theirs')"
-  run_ripcord recover --yes --json
-  assert_exit 6
-  assert_json '.outcome == "stuck"'
+  recover_to 6 stuck
   assert_same rows 4 "$(sql "SELECT count(*) FROM keep")"
 }
 
@@ -79,9 +64,7 @@ start_and_kill() {
   assert_exit 0
   assert_json '.outcome == "restored" and .quarantine'
   assert_same rows "$digest" "$(table_digest keep)"
-  run_ripcord recover --yes --json
-  assert_exit 0
-  assert_json '.outcome == "unchanged"'
+  recover_to 0 unchanged
 }
 
 @test "while the backup was verified: the scratch database goes" {
