@@ -120,7 +120,7 @@ function extensions(    i, n, name, where) {
 function collations() {
 	if (has("collation")) {
 		toss("collation")
-		say("CREATE COLLATION app.plain (LOCALE = '" pick("C|POSIX") "')")
+		say("CREATE COLLATION app.plain (LOCALE = 'C')")
 		MADE["collation"] = 1
 		dress("COLLATION", "app.plain")
 	}
@@ -266,7 +266,7 @@ function routines_after_tables(    t) {
 	}
 	if (t && has("row argument")) {
 		toss("row argument")
-		say("CREATE FUNCTION app.id_of(r " t ") RETURNS bigint LANGUAGE sql IMMUTABLE RETURN " pick("r.id|(r).id + 0"))
+		say("CREATE FUNCTION app.id_of(r " t ") RETURNS bigint LANGUAGE sql IMMUTABLE AS 'SELECT " pick("r.id|(r).id + 0") "'")
 	}
 }
 
@@ -388,7 +388,10 @@ function finish_table(t, kind) {
 	keys(t)
 	checks(t)
 	column_features(t)
-	indexes(t)
+	if (PARTITIONED[t])
+		partition_indexes(t)
+	else
+		indexes(t)
 	table_features(t)
 	dress("TABLE", t, "SELECT|INSERT, UPDATE|SELECT, DELETE|ALL")
 	column_dress(t)
@@ -401,10 +404,12 @@ function keys(t,    late) {
 		late = maybe(10, " DEFERRABLE INITIALLY DEFERRED")
 		say("ALTER TABLE " t " ADD" maybe(40, " CONSTRAINT the_key_" hash(t)) " PRIMARY KEY (id)" late)
 		PRIMARY[t] = late == ""
+		KEYED[t] = 1
 		KEY[t] = late ? "" : "id"
 	} else if (chance(50)) {
 		say("ALTER TABLE " t " ADD CONSTRAINT one_id_" hash(t) " UNIQUE " maybe(30, "NULLS NOT DISTINCT ") "(id)")
 		KEY[t] = "id"
+		KEYED[t] = 1
 	}
 	if (there(t, "n1") && has("unique " t)) {
 		toss("unique " t)
@@ -452,6 +457,20 @@ function index_columns(t,    s) {
 	if (there(t, "n1") && chance(30))
 		s = pick("n1|n1 DESC|n1, id|(n1 + 1)")
 	return s
+}
+# The server names the indexes of partitions after their columns, numbers those of the same columns as they come, and
+# takes any of them for any of the parent's: no two are on the same columns.
+function partition_indexes(t) {
+	if (there(t, "n1") && has("index n " t)) {
+		toss("index n " t)
+		say("CREATE INDEX n_" hash(t) " ON " t " (n1" maybe(50, " DESC") ")" maybe(40, " WHERE id > " pick("1|2")))
+	}
+	if (there(t, "t1") && has("index t " t)) {
+		toss("index t " t)
+		say("CREATE INDEX \"t " hash(t) "\" ON " t " (" pick("lower(t1)|upper(t1)") ")" maybe(30, " WITH (fillfactor = 75)"))
+	}
+	if (!KEYED[t] && has("unique index " t))
+		say("CREATE UNIQUE INDEX u_" hash(t) " ON " t " (id)")
 }
 function indexes(t,    i, name) {
 	for (i = 1; i <= 3; i++) {
@@ -584,7 +603,7 @@ function partitioned(t, by,    s) {
 		say("CREATE TABLE " t "_rest PARTITION OF " t " DEFAULT")
 	finish_table(t, "PARTITIONED")
 	if (has("partition index " t))
-		say("CREATE INDEX own_" hash(t) " ON " t "_1 (id, (id + 2))")
+		say("CREATE INDEX own_" hash(t) " ON " t "_1 (id, (id + 2), id)")
 }
 function partition(t, n, bound) {
 	if (n == 1 || has("partition " t n))
@@ -701,7 +720,7 @@ function triggers(    i, n, parts, t) {
 		if (there(t, "t1") && there(t, "n1") && has("statistics " t)) {
 			toss("statistics " t)
 			say("CREATE STATISTICS " schema_of(t) ".st_" hash(t) pick("| (ndistinct)| (dependencies, mcv)") " ON id, " \
-			    pick("n1|n1, t1|(n1 + 1)") " FROM " t)
+			    pick("n1|(n1 + 1)") " FROM " t)
 			say_maybe(30, "ALTER STATISTICS " schema_of(t) ".st_" hash(t) " SET STATISTICS " pick("10|200"))
 		}
 	}
@@ -724,7 +743,7 @@ function default_privileges() {
 	if (chance(30))
 		say("ALTER DEFAULT PRIVILEGES FOR ROLE schema_owner REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC")
 	if (chance(20))
-		say("ALTER DEFAULT PRIVILEGES GRANT USAGE ON SEQUENCES TO \"Schema Role\" WITH GRANT OPTION")
+		say("ALTER DEFAULT PRIVILEGES GRANT USAGE ON SEQUENCES TO \"Schema Role\"")
 }
 
 # ---------------------------------------------------------------- the rarer kinds
@@ -750,7 +769,7 @@ function foreign_data() {
 		return
 	toss("wrapper")
 	say("CREATE FOREIGN DATA WRAPPER \"a wrapper\"" maybe(40, " OPTIONS (debug '" pick("1|0") "')"))
-	say("CREATE SERVER there" maybe(30, " TYPE 'x'") maybe(30, " VERSION '" pick("1|2") "'") " FOREIGN DATA WRAPPER \"a wrapper\"" \
+	say("CREATE SERVER there TYPE 'x'" maybe(30, " VERSION '" pick("1|2") "'") " FOREIGN DATA WRAPPER \"a wrapper\"" \
 	    maybe(50, " OPTIONS (host '" pick("a|b") "'" maybe(40, ", port '1'") ")"))
 	dress("SERVER", "there", "USAGE")
 	if (has("mapping"))
@@ -793,7 +812,8 @@ function operators() {
 	if (has("conversion") && !has("no conversion"))
 		say("CREATE CONVERSION app.latin FOR 'LATIN1' TO 'UTF8' FROM iso8859_1_to_utf8")
 	if (has("language") && !has("no language"))
-		say("CREATE LANGUAGE again HANDLER plpgsql_call_handler VALIDATOR plpgsql_validator")
+		say("CREATE FUNCTION app.again() RETURNS language_handler LANGUAGE c AS '$libdir/plpgsql', 'plpgsql_call_handler';\n" \
+		    "CREATE LANGUAGE again HANDLER app.again")
 	if (has("transform") && !has("no transform"))
 		say("CREATE TRANSFORM FOR int LANGUAGE SQL (FROM SQL WITH FUNCTION prsd_lextype(internal)" \
 		    maybe(50, ", TO SQL WITH FUNCTION int4recv(internal)") ")")

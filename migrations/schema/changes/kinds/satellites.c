@@ -324,6 +324,16 @@ static const struct {
 	{ "schema", "schemas", "SCHEMA" },
 };
 
+/* What it would take away is the owner's own by now. */
+static bool owns(const struct object *o, const char *grantee)
+{
+	cleanup_buf struct buf owner = BUF_INIT(BUF_TEXT_MAX);
+	const char *name = fact_value(o->new, "owner");
+
+	ddl_ident(&owner, name ? name : "");
+	return name && strcmp(buf_text(&owner), grantee) == 0;
+}
+
 /* Whether "tables of alice in app to bob" is about o, made by the role that is connected.  *grantee is in the name. */
 static bool preset_fits(const struct writer *w, const struct object *preset, const struct object *o,
                         const char *called, const char **grantee)
@@ -339,7 +349,7 @@ static bool preset_fits(const struct writer *w, const struct object *preset, con
 		buf_fmt(&front, " in %.*s", (int)schema, o->new->name);
 	buf_str(&front, " to ");
 	*grantee = name + front.len;
-	return text_starts(name, buf_text(&front));
+	return text_starts(name, buf_text(&front)) && !owns(o, *grantee);
 }
 
 static bool undo_preset(struct writer *w, const struct object *preset, const struct object *o,

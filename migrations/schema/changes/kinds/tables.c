@@ -40,11 +40,11 @@ static struct object **parts_within(const struct objects *all, const struct obje
 		    strcmp(o->kind->name, kind) == 0)
 			list[(*n)++] = o;
 	}
-	qsort(list, *n, sizeof(*list), strcmp(kind, "column") == 0 ? by_position : by_name);
+	qsort(list, *n, sizeof(struct object *), strcmp(kind, "column") == 0 ? by_position : by_name);
 	/* A part may need its table for more than one reason. */
 	for (size_t i = 1; i < *n; i++)
 		if (list[i] == list[i - 1]) {
-			memmove(&list[i], &list[i + 1], (*n - i - 1) * sizeof(*list));
+			memmove(&list[i], &list[i + 1], (*n - i - 1) * sizeof(struct object *));
 			(*n)--;
 			i--;
 		}
@@ -125,6 +125,25 @@ static void drop_defaults(struct writer *w, const struct object *table)
 		}
 }
 
+/* Its columns are the type's: only what they have on top of it is said. */
+static void add_type(struct writer *w, struct buf *sql, const struct object *o)
+{
+	size_t n, written = 0;
+	cleanup_free struct object **columns = parts_within(w->all, o, "column", &n);
+
+	ddl_expand(w->all, sql, o, o->new, "OF {of type}");
+	for (size_t i = 0; i < n; i++) {
+		const struct object *c = columns[i];
+
+		if (!fact_value(c->new, "default") && !fact_value(c->new, "not null"))
+			continue;
+		buf_str(sql, written++ ? ", " : " (");
+		ddl_expand(w->all, sql, c, c->new,
+		           "{2} WITH OPTIONS[ DEFAULT {default}][ NOT NULL{?not null}]");
+	}
+	buf_str(sql, written ? ")" : "");
+}
+
 static bool create_table(struct writer *w, const struct object *o, struct err *err)
 {
 	cleanup_buf struct buf sql = BUF_INIT(BUF_TEXT_MAX), options = BUF_INIT(BUF_TEXT_MAX);
@@ -134,7 +153,7 @@ static bool create_table(struct writer *w, const struct object *o, struct err *e
 		return false;
 	ddl_expand(w->all, &sql, o, o->new, "CREATE [UNLOGGED{?unlogged} ][FOREIGN{?server} ]TABLE {name} ");
 	if (fact_value(o->new, "of type")) {
-		ddl_expand(w->all, &sql, o, o->new, "OF {of type}");
+		add_type(w, &sql, o);
 	} else {
 		buf_char(&sql, '(');
 		if (!add_columns(w, &sql, o, &written, err))
@@ -207,16 +226,16 @@ static bool change_foreign(struct writer *w, const struct object *o, struct err 
 	return true;
 }
 
-#define REWRITES .hazards = HAZARD_REWRITE | HAZARD_EXCLUSIVE_LOCK
+#define REWRITES (HAZARD_REWRITE | HAZARD_EXCLUSIVE_LOCK)
 
 static const struct property TABLE[] = {
 	OWNED_BY("TABLE"),
 	{ "unlogged", .set = "ALTER TABLE {name} SET UNLOGGED", .unset = "ALTER TABLE {name} SET LOGGED",
-	  REWRITES },
+	  .hazards = REWRITES },
 	{ "access method", .set = "ALTER TABLE {name} SET ACCESS METHOD {access method\"}",
-	  .unset = "ALTER TABLE {name} SET ACCESS METHOD heap", REWRITES },
+	  .unset = "ALTER TABLE {name} SET ACCESS METHOD heap", .hazards = REWRITES },
 	{ "tablespace", .set = "ALTER TABLE {name} SET TABLESPACE {tablespace\"}",
-	  .unset = "ALTER TABLE {name} SET TABLESPACE pg_default", REWRITES },
+	  .unset = "ALTER TABLE {name} SET TABLESPACE pg_default", .hazards = REWRITES },
 	{ "options", .write = change_options },
 	{ "toast options", .write = change_toast_options },
 	{ "replica identity", .after = true, .decide = decide_identity, .write = change_identity },

@@ -1,0 +1,1 @@
+CREATE TYPE piece AS (id bigint, n int, t text);
