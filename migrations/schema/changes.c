@@ -40,7 +40,7 @@ static void add_plain(struct changes *out, const char *sql, const char *about, u
 
 static void add_renames(const struct side *from, const struct changes_options *options, struct changes *out)
 {
-	for (size_t i = 0; i < from->renames.n; i++) {
+	for (size_t i = 0; options && i < from->renames.n; i++) {
 		cleanup_free char *about =
 			mem_fmt("%s: rename to %s", options->renames[i].from, options->renames[i].to);
 
@@ -59,6 +59,27 @@ static bool makes_functions(const struct objects *all)
 			return true;
 	}
 	return false;
+}
+
+static const char BODIES[] = "SET LOCAL check_function_bodies = off";
+static const char BODIES_ABOUT[] = "bodies of functions may name what is made after them";
+
+/* A COMMIT ends the setting: it is said again behind each. */
+static void repeat_setting(struct changes *c)
+{
+	struct changes out = { .v = NULL };
+
+	for (size_t i = 0; i < c->n; i++) {
+		if (c->v[i].commit_before) {
+			add_plain(&out, BODIES, BODIES_ABOUT, 0);
+			out.v[out.n - 1].commit_before = true;
+			c->v[i].commit_before = false;
+		}
+		out.v = mem_grow(out.v, out.n + 1, sizeof(*out.v));
+		out.v[out.n++] = c->v[i];
+	}
+	free(c->v);
+	*c = out;
 }
 
 static bool write_step(struct writer *w, const struct step *s, struct err *err)
@@ -84,11 +105,12 @@ static bool write_all(struct objects *all, struct changes *out, struct err *err)
 	if (!steps_order(all, &steps, &n, err))
 		return false;
 	if (makes_functions(all))
-		add_plain(out, "SET LOCAL check_function_bodies = off",
-		          "bodies of functions may name what is made after them", 0);
+		add_plain(out, BODIES, BODIES_ABOUT, 0);
 	for (size_t i = 0; ok && i < n; i++)
 		ok = write_step(&w, &steps[i], err);
 	strv_clear(&w.added);
+	if (ok && makes_functions(all))
+		repeat_setting(out);
 	return ok;
 }
 

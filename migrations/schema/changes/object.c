@@ -176,7 +176,7 @@ static void fill_links(const struct objects *all, const struct link_list *list, 
 	cleanup_free size_t *next = NULL;
 
 	out->first = mem_new0((all->n + 2) * sizeof(*out->first));
-	out->v = mem_new0((list->n + 1) * sizeof(*out->v));
+	out->v = mem_new0((list->n + 1) * sizeof(struct object *));
 	for (size_t i = 0; i < list->n; i++)
 		out->first[object_number(all, by_user ? list->v[i].user : list->v[i].needed) + 1]++;
 	for (size_t i = 0; i < all->n; i++)

@@ -15,7 +15,7 @@ static const char KIND[] =
 	" ELSE 'TABLE' END FROM pg_catalog.pg_class c WHERE c.oid = pg_catalog.to_regclass($1)"
 	" UNION ALL SELECT CASE typtype WHEN 'd' THEN 'DOMAIN' ELSE 'TYPE' END FROM pg_catalog.pg_type"
 	" WHERE oid = pg_catalog.to_regtype($1) AND typrelid = 0"
-	" UNION ALL SELECT 'SCHEMA' WHERE pg_catalog.to_regnamespace($1) IS NOT NULL";
+	" UNION ALL SELECT 'SCHEMA' FROM pg_catalog.pg_namespace WHERE pg_catalog.quote_ident(nspname) = $1";
 
 static bool find_noun(struct db *db, const char *name, char **out, struct err *err)
 {

@@ -1,8 +1,8 @@
 #include "migrations/schema/changes/steps.h"
 
-#include "base/cleanup.h"
 #include "base/mem.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 struct queue {
@@ -14,7 +14,7 @@ static void push(struct queue *q, struct object *o)
 {
 	if (q->n == q->cap) {
 		q->cap = q->cap ? 2 * q->cap : 64;
-		q->v = mem_grow(q->v, q->cap, sizeof(*q->v));
+		q->v = mem_grow(q->v, q->cap, sizeof(struct object *));
 	}
 	q->v[q->n++] = o;
 }
@@ -125,7 +125,6 @@ static bool check_data(const struct object *o, struct err *err)
 
 bool steps_spread(struct objects *all, struct err *err)
 {
-	cleanup_free struct object **list = NULL;
 	struct queue q = { .v = NULL };
 	bool ok = true;
 
@@ -134,8 +133,8 @@ bool steps_spread(struct objects *all, struct err *err)
 			push(&q, &all->v[i]);
 	for (size_t i = 0; ok && i < q.n; i++)
 		ok = spread_one(all, q.v[i], &q, err);
-	list = q.v;
 	for (size_t i = 0; ok && i < all->n; i++)
 		ok = check_data(&all->v[i], err);
+	free(q.v);
 	return ok;
 }

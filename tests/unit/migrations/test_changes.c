@@ -192,6 +192,108 @@ static void test_others(void **state)
 	try_pairs(PAIRS_OF_OTHERS, N_PAIRS_OF_OTHERS);
 }
 
+static const struct change *find_change(const struct changes *c, const char *part)
+{
+	for (size_t i = 0; i < c->n; i++)
+		if (strstr(c->v[i].sql, part))
+			return &c->v[i];
+	print_changes(c);
+	fail_msg("no statement has %s", part);
+	return NULL;
+}
+
+static void test_renames_keep_rows(void **state)
+{
+	static const struct pair p = {
+		.from = "CREATE TABLE t (a integer, b integer); CREATE INDEX t_b ON t (b);"
+			" CREATE VIEW v AS SELECT a FROM t; INSERT INTO t VALUES (1, 2)",
+		.to = "CREATE TABLE u (a integer, c integer); CREATE INDEX t_b ON u (c);"
+		      " CREATE VIEW v AS SELECT a FROM u"
+	};
+	static const struct rename RENAMES[] = { { "public.t", "public.u" }, { "public.u.b", "public.u.c" } };
+	const struct changes_options options = { .renames = RENAMES, .n_renames = 2 };
+	cleanup_db struct db *from = make_db("ch_from", &p, false), *to = make_db("ch_to", &p, true);
+	cleanup_changes struct changes changes = { .v = NULL };
+	struct err err = ERR_INIT;
+	int64_t sum = 0;
+
+	(void)state;
+	if (!schema_changes(from, to, NULL, &options, &changes, &err) || !apply(from, &changes, &err))
+		fail_msg("%s", err.msg);
+	assert_int_equal(changes.n, 2);
+	assert_string_equal(changes.v[0].sql, "ALTER TABLE public.t RENAME TO u");
+	assert_true(db_int(from, "SELECT sum(a + c) FROM public.u", DB_NO_ARGS, &sum, &err));
+	assert_int_equal(sum, 3);
+}
+
+static void test_hazards(void **state)
+{
+	static const struct pair p = {
+		.from = "CREATE TABLE t (a bigint, b integer, c text); CREATE INDEX t_b ON t (b); CREATE "
+		        "TYPE e AS ENUM ('a')",
+		.to = "CREATE TYPE e AS ENUM ('a', 'b'); CREATE TABLE t (a integer, b integer, d e DEFAULT "
+		      "'b');"
+		      " CREATE INDEX t_a ON t (b, a)",
+	};
+	const struct changes_options options = { .concurrently = true };
+	cleanup_db struct db *from = make_db("ch_from", &p, false), *to = make_db("ch_to", &p, true);
+	cleanup_changes struct changes changes = { .v = NULL };
+	struct err err = ERR_INIT;
+
+	(void)state;
+	if (!schema_changes(from, to, NULL, &options, &changes, &err) || !apply(from, &changes, &err))
+		fail_msg("%s", err.msg);
+	assert_int_equal(find_change(&changes, "DROP COLUMN c")->hazards,
+	                 HAZARD_DATA_LOSS | HAZARD_EXCLUSIVE_LOCK);
+	assert_int_equal(find_change(&changes, "ALTER COLUMN a TYPE")->hazards,
+	                 HAZARD_REWRITE | HAZARD_EXCLUSIVE_LOCK);
+	assert_int_equal(find_change(&changes, "CREATE INDEX CONCURRENTLY t_a")->hazards,
+	                 HAZARD_INDEX_BUILD | HAZARD_NOT_TRANSACTIONAL);
+	assert_int_equal(find_change(&changes, "DROP INDEX CONCURRENTLY")->hazards, HAZARD_NOT_TRANSACTIONAL);
+	assert_true(find_change(&changes, "ADD COLUMN d")->commit_before);
+	assert_string_equal(find_change(&changes, "ADD COLUMN d")->about, "table public.t: add column d");
+}
+
+/* What cannot be expressed is an error that names it. */
+static void test_refusals(void **state)
+{
+	static const struct {
+		struct pair pair;
+		const char *says;
+	} CASES[] = {
+		{ { .from = "CREATE TABLE t (a integer) PARTITION BY LIST (a)",
+		    .to = "CREATE TABLE t (a integer) PARTITION BY RANGE (a)" },
+		  "table public.t: partition key" },
+		{ { .from = "CREATE FOREIGN DATA WRAPPER w; CREATE SERVER s FOREIGN DATA WRAPPER w",
+		    .to = "CREATE FOREIGN DATA WRAPPER w; CREATE SERVER s FOREIGN DATA WRAPPER w OPTIONS "
+		          "(password 'x')" },
+		  "foreign server s: option password is a secret" },
+		{ { .from = "CREATE TABLE t (a integer)",
+		    .to = "CREATE TABLE t (a integer); GRANT SELECT ON t TO ch_bob WITH GRANT OPTION; SET "
+		          "ROLE ch_bob;"
+		          " GRANT SELECT ON t TO ch_alice" },
+		  "BY ch_bob" },
+		{ { .from = "", .to = "CREATE TYPE shell" }, "base type public.shell" },
+		{ { .from = "CREATE TYPE r AS RANGE (subtype = integer); CREATE TABLE t (a r)",
+		    .to = "CREATE TYPE r AS RANGE (subtype = bigint); CREATE TABLE t (a r)" },
+		  "column public.t.a: depends on range public.r" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(CASES) / sizeof(*CASES); i++) {
+		cleanup_db struct db *from = make_db("ch_from", &CASES[i].pair, false);
+		cleanup_db struct db *to = make_db("ch_to", &CASES[i].pair, true);
+		cleanup_changes struct changes changes = { .v = NULL };
+		struct err err = ERR_INIT;
+
+		assert_false(schema_changes(from, to, NULL, NULL, &changes, &err));
+		assert_int_equal(err.code, ERR_REFUSED);
+		if (!strstr(err.msg, CASES[i].says))
+			fail_msg("%s", err.msg);
+		assert_null(changes.v);
+	}
+}
+
 static int make_roles(void **state)
 {
 	cleanup_db struct db *db = open_db("postgres");
@@ -204,8 +306,9 @@ static int make_roles(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_relations),
-		cmocka_unit_test(test_others),
+		cmocka_unit_test(test_relations),         cmocka_unit_test(test_others),
+		cmocka_unit_test(test_renames_keep_rows), cmocka_unit_test(test_hazards),
+		cmocka_unit_test(test_refusals),
 	};
 
 	return cmocka_run_group_tests(tests, make_roles, NULL);

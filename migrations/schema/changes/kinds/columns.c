@@ -189,7 +189,8 @@ static void continue_sequence(struct writer *w, const struct object *o)
 	for (FOR_LINKS(i, &w->all->new_users, w->all, o)) {
 		const struct object *s = w->all->new_users.v[i];
 
-		if (strcmp(s->kind->name, "sequence") != 0)
+		/* One that counts down may well be at its end: nobody knows which of the numbers came from it. */
+		if (strcmp(s->kind->name, "sequence") != 0 || fact_value(s->new, "increment")[0] == '-')
 			continue;
 		buf_sql(&sql, "SELECT pg_catalog.setval(%L, max(%s)) FROM %s", s->new->name,
 		        buf_text(&column), buf_text(&table));
