@@ -71,6 +71,7 @@ sessions_of_ripcord() { sql "SELECT application_name FROM pg_stat_activity WHERE
   assert_exit 0
   run_ripcord backup list --json
   assert_json 'length == 1'
+  assert_same "half of a backup" "" "$(find backups -name '*.partial')"
 }
 
 @test "killed while the backup is verified: the scratch database goes" {
