@@ -161,21 +161,48 @@ static bool read_template(const char *folder, struct buf *out, struct err *err)
 	return true;
 }
 
-static bool write_filled(const char *folder, const struct revision_draft *draft, const char *id, char **path,
-                         struct err *err)
+/* The marker's line gets one more option. */
+static bool set_off(const char *marker, struct buf *text, struct err *err)
 {
-	cleanup_free char *versions = path_join(folder, "versions");
-	cleanup_buf struct buf template = BUF_INIT(TEMPLATE_MAX), text = BUF_INIT(BUF_TEXT_MAX);
+	cleanup_free char *before = mem_strdup(buf_text(text));
+	const char *line = before;
+
+	while (!text_starts(line, marker)) {
+		line = strchr(line, '\n');
+		if (!line)
+			return err_set(err, ERR_USAGE, "the template has no line %s", marker);
+		line++;
+	}
+	size_t end = (size_t)(line - before) + strcspn(line, "\r\n");
+	buf_clear(text);
+	buf_fmt(text, "%.*s transaction=off%s", (int)end, before, before + end);
+	return true;
+}
+
+static bool fill_template(const char *folder, const struct revision_draft *draft, const char *id, int64_t now,
+                          struct buf *out, struct err *err)
+{
+	cleanup_buf struct buf template = BUF_INIT(TEMPLATE_MAX);
 	struct filling f[N_FILL];
-	int64_t now = clock_wall_us();
 
 	if (!read_template(folder, &template, err))
 		return false;
 	fill(f, draft, id, now);
-	bool ok = expand(buf_text(&template), f, &text, err);
+	bool ok = expand(buf_text(&template), f, out, err);
 	for (size_t i = 0; i < N_FILL; i++)
 		free(f[i].value);
-	if (!ok)
+	return ok && (!draft->upgrade_off || set_off("-- ripcord:upgrade", out, err)) &&
+	       (!draft->downgrade_off || set_off("-- ripcord:downgrade", out, err));
+}
+
+static bool write_filled(const char *folder, const struct revision_draft *draft, const char *id, char **path,
+                         struct err *err)
+{
+	cleanup_free char *versions = path_join(folder, "versions");
+	cleanup_buf struct buf text = BUF_INIT(BUF_TEXT_MAX);
+	int64_t now = clock_wall_us();
+
+	if (!fill_template(folder, draft, id, now, &text, err))
 		return false;
 	cleanup_free char *name = path_for(versions, id, draft->message, now);
 	if (!file_make_dirs(versions, 0755, err) || !file_create(name, text.data, text.len, 0644, err))
@@ -185,13 +212,36 @@ static bool write_filled(const char *folder, const struct revision_draft *draft,
 	return true;
 }
 
-bool revision_write(const char *folder, const struct revision_draft *draft, char **path, struct err *err)
+bool revision_of_draft(const char *folder, const struct revision_draft *draft, struct revision **out,
+                       struct err *err)
+{
+	cleanup_buf struct buf text = BUF_INIT(BUF_TEXT_MAX);
+	struct node *node;
+
+	if (!fill_template(folder, draft, draft->id, clock_wall_us(), &text, err))
+		return false;
+	size_t len = text.len;
+	if (!ripcord_parse(buf_take(&text), len, "the new revision", &node, err))
+		return false;
+	*out = &node->rev;
+	return true;
+}
+
+void revision_free(struct revision *rev) { node_free((struct node *)(void *)rev); }
+
+char *revision_new_id(void)
 {
 	char fresh[NEW_ID + 1];
 
-	if (!draft->id)
-		random_hex(fresh, NEW_ID);
+	random_hex(fresh, NEW_ID);
+	return mem_strdup(fresh);
+}
+
+bool revision_write(const char *folder, const struct revision_draft *draft, char **path, struct err *err)
+{
+	cleanup_free char *fresh = draft->id ? NULL : revision_new_id();
 	const char *id = draft->id ? draft->id : fresh;
+
 	if (!revision_id_is_valid(id)) {
 		err_set(err, ERR_USAGE, "'%s' cannot be a revision's id", id);
 		return err_hint(err, "an id has 1 to 32 of the characters A-Z a-z 0-9 _");

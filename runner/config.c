@@ -499,6 +499,7 @@ void config_free(struct config *c)
 	strv_clear(&c->stores);
 	strv_clear(&c->recipients);
 	strv_clear(&c->keep_revisions);
+	strv_clear(&c->schema_allow);
 	for (size_t i = 0; i < box->n_lists; i++)
 		strv_clear(&box->lists[i]);
 	free(box->lists);

@@ -79,6 +79,8 @@ struct config {
 	const char *preset;
 	/* [schema] */
 	const char *schema_source; /* see runner/guard/source.h; NULL: none */
+	bool schema_from_live;     /* a generated revision starts from what the live database has, too */
+	struct strv schema_allow;  /* "drop", "rewrite" */
 	/* [hook ...] */
 	struct hook *hooks;
 	size_t n_hooks;

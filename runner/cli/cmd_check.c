@@ -1,9 +1,23 @@
 #include "runner/cli/cli.h"
 
+#include "runner/cli/autogenerate.h"
+
 #include "base/cleanup.h"
 #include "base/mem.h"
 
 #include <stdio.h>
+
+struct check_options {
+	struct autogenerate_options generate;
+	bool autogenerate;
+};
+
+#define FIELD(name) offsetof(struct check_options, name)
+static const struct opt check_options[] = {
+	{ "autogenerate", 0, OPT_FLAG, NULL, "also whether the history leads to source of [schema]",
+	  FIELD(autogenerate) },
+	{ .name = NULL },
+};
 
 /* Everything found, whatever kind; check reports and never changes anything. */
 struct problems {
@@ -84,6 +98,24 @@ static bool check_database(struct problems *p, struct app *app, const struct gra
 	return true;
 }
 
+/* A problem a statement that is missing in the history. */
+static bool check_schema(struct problems *p, struct app *app, struct err *err)
+{
+	const struct check_options *o = app->options;
+	cleanup_autogen struct autogen_result found = { .n = 0 };
+
+	if (!autogenerate_compare(app, &o->generate, &found, err))
+		return false;
+	for (size_t i = 0; i < found.changes.n; i++) {
+		struct err why = ERR_INIT;
+		err_set(&why, ERR_REFUSED, "the history does not lead to the desired schema: %s",
+		        found.changes.v[i].about);
+		err_hint(&why, "%s", found.changes.v[i].sql);
+		add_problem(p, "schema", NULL, &why);
+	}
+	return true;
+}
+
 static void print_problems(FILE *out, const struct problems *p)
 {
 	const json_t *problem;
@@ -106,6 +138,7 @@ static void print_problems(FILE *out, const struct problems *p)
 
 static bool run_check(struct app *app, struct err *err)
 {
+	const struct check_options *options = app->options;
 	cleanup_graph struct graph *g = NULL;
 	cleanup_json json_t *array = json_array();
 	struct problems problems = { .array = array };
@@ -116,7 +149,8 @@ static bool run_check(struct app *app, struct err *err)
 	} else {
 		check_heads(&problems, g);
 		check_revisions(&problems, g);
-		if (app->config->url && !check_database(&problems, app, g, err))
+		if ((app->config->url && !check_database(&problems, app, g, err)) ||
+		    (options->autogenerate && !check_schema(&problems, app, err)))
 			return false;
 	}
 	bool ok = json_array_size(array) == 0;
@@ -137,13 +171,18 @@ static bool run_check(struct app *app, struct err *err)
 const struct command command_check = {
 	.name = "check",
 	.about = "looks for problems in the revisions and the history",
-	.usage = "",
+	.usage = "[--autogenerate]",
 	.text = "Reads every revision file and says what an upgrade would refuse: broken files, missing "
 		"parents, cycles,\n"
 		"several heads, transaction control inside a section. With a database configured it also "
 		"compares the\n"
-		"files with what was applied and checks the history's chain. Exit 3 when something was "
-		"found.",
+		"files with what was applied and checks the history's chain. With *--autogenerate* the "
+		"history is replayed on\n"
+		"a scratch database and compared with _source_ of \\[schema\\]; the live database need not "
+		"be there. Exit 3 when\n"
+		"something was found.",
+	.options = check_options,
+	.options_size = sizeof(struct check_options),
 	.needs = NEEDS_CONFIG,
 	.run = run_check,
 };

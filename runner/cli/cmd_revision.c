@@ -1,5 +1,7 @@
 #include "runner/cli/cli.h"
 
+#include "runner/cli/autogenerate.h"
+
 #include "base/cleanup.h"
 #include "base/mem.h"
 
@@ -14,7 +16,8 @@ struct revision_options {
 	const char *message, *id;
 	struct strv heads, depends_on;
 	struct strv labels;
-	bool splice;
+	struct autogenerate_options generate;
+	bool splice, autogenerate;
 };
 
 #define FIELD(name) offsetof(struct revision_options, name)
@@ -28,6 +31,14 @@ static const struct opt revision_options[] = {
 	{ "depends-on", 0, OPT_LIST, "REV", "a revision of another branch that must be applied first",
 	  FIELD(depends_on) },
 	{ "rev-id", 0, OPT_TEXT, "ID", "the id, instead of twelve random digits", FIELD(id) },
+	{ "autogenerate", 0, OPT_FLAG, NULL,
+	  "writes what leads from the history to source of [schema], proven", FIELD(autogenerate) },
+	{ "allow", 0, OPT_LIST, "HAZARD",
+	  "with --autogenerate: may lose data (drop), rewrite tables (rewrite)", FIELD(generate.allow) },
+	{ "rename", 0, OPT_LIST, "A=B", "with --autogenerate: what is a rename: public.t=u, public.t.c=d",
+	  FIELD(generate.renames) },
+	{ "live", 0, OPT_FLAG, NULL, "with --autogenerate: leads to what the live database has by hand",
+	  FIELD(generate.live) },
 	{ .name = NULL },
 };
 
@@ -177,12 +188,29 @@ static bool find_dependencies(const struct graph *g, const struct revision_optio
 	return true;
 }
 
+static bool run_autogenerate(struct app *app, struct err *err)
+{
+	const struct revision_options *o = app->options;
+	cleanup_graph struct graph *g = NULL;
+
+	if (o->heads.n > 0 || o->splice || o->depends_on.n > 0) {
+		err_set(err, ERR_USAGE, "--autogenerate follows the one head of the history");
+		return err_hint(err, "leave --head, --splice and --depends-on out");
+	}
+	return need_message(o, app->command, err) && app_graph(app, &g, err) && check_names(g, o, err) &&
+	       autogenerate_revisions(app, &o->generate, o->message, o->id, &o->labels, err);
+}
+
 static bool run_revision(struct app *app, struct err *err)
 {
 	const struct revision_options *o = app->options;
 	cleanup_graph struct graph *g = NULL;
 	cleanup_strv struct strv parents = STRV_INIT, dependencies = STRV_INIT;
 
+	if (o->autogenerate)
+		return run_autogenerate(app, err);
+	if (o->generate.allow.n > 0 || o->generate.renames.n > 0 || o->generate.live)
+		return err_set(err, ERR_USAGE, "--allow, --rename and --live are for --autogenerate");
 	if (!need_message(o, app->command, err) || !app_graph(app, &g, err) || !check_names(g, o, err) ||
 	    !find_parents(g, o, &parents, err) || !find_dependencies(g, o, &dependencies, err))
 		return false;
@@ -198,10 +226,22 @@ static bool run_revision(struct app *app, struct err *err)
 
 const struct command command_revision = {
 	.name = "revision",
-	.about = "writes a new, empty revision file",
-	.usage = "-m TEXT [--head REV] [--splice] [--branch-label LABEL] [--depends-on REV] [--rev-id ID]",
+	.about = "writes a new revision file: empty, or what leads to the desired schema",
+	.usage = "-m TEXT [--autogenerate [--live] [--allow HAZARD] [--rename A=B]] [--head REV] [--splice] "
+		 "[--branch-label LABEL] [--depends-on REV] [--rev-id ID]",
 	.text = "Writes a file below _migrations_/versions that follows the one head there is, filled from\n"
-		"_migrations_/revision.sql.template, and prints its path. Nothing is executed.",
+		"_migrations_/revision.sql.template, and prints its path. Nothing is executed.\n"
+		"\n"
+		"With *--autogenerate* the history is replayed on a scratch database, and the file has what "
+		"leads from there to\n"
+		"_source_ of \\[schema\\], and back. Both ways are tried on scratch databases before it is "
+		"written; where they do not\n"
+		"lead exactly there, or would lose data or rewrite tables without *--allow* _drop_ or "
+		"_rewrite_, nothing is\n"
+		"written (exit 3). Paths are printed, a line each: what must be committed before the rest is "
+		"a revision of its\n"
+		"own. With *--live* the desired state is the live database, with what was changed by hand "
+		"there.",
 	.options = revision_options,
 	.options_size = sizeof(struct revision_options),
 	.needs = NEEDS_CONFIG,

@@ -5,6 +5,8 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "runner/guard/renames.h"
+#include "runner/guard/replay.h"
 #include "runner/guard/run.h"
 #include "runner/guard/source_sql.h"
 #include "runner/progress.h"
@@ -19,6 +21,7 @@ struct source {
 		run; /* has the scratch database, under a name and with sessions that a sweep knows to be alive */
 	struct run_report report;
 	struct db *db; /* another's database; NULL with a scratch one */
+	struct renames renames;
 };
 
 /* ------------------------------------------------------------------ others' databases */
@@ -61,14 +64,31 @@ static bool load_backup(struct run *run, const char *id, struct err *err)
 	       run_scratch_prove(run, true, err);
 }
 
-static bool load_sql_of(struct run *run, const char *text, struct err *err)
+/* As revisions run, so that the owners are the same. */
+static bool take_role(struct run *run, struct err *err)
 {
-	if (!read_facts(run, err) || !run_scratch_make(run, err))
+	const char *role = run->config->role;
+
+	return !role || !*role || db_runf(run->scratch, err, "SET ROLE %I", role);
+}
+
+static bool load_sql_of(struct source *s, const char *text, struct err *err)
+{
+	struct run *run = &s->run;
+
+	if (!read_facts(run, err) || !run_scratch_make(run, err) || !take_role(run, err))
 		return false;
 	if (text_starts(text, "command:"))
-		return source_load_command(run->scratch, text + strlen("command:"), run->config->folder, err);
+		return source_load_command(run->scratch, text + strlen("command:"), run->config->folder,
+		                           &s->renames, err);
 	cleanup_free char *path = path_join(run->config->folder, text);
-	return source_load_path(run->scratch, path, err);
+	return source_load_path(run->scratch, path, &s->renames, err);
+}
+
+static bool load_history(struct run *run, struct err *err)
+{
+	return graph_load(run->config->migrations, &run->graph, err) && read_facts(run, err) &&
+	       replay_begin(run, err) && replay_history(run, err);
 }
 
 static bool is_path(const struct config *config, const char *text)
@@ -78,20 +98,35 @@ static bool is_path(const struct config *config, const char *text)
 	return file_exists(path);
 }
 
+/* What is loaded into a scratch database. */
+static const struct loaded {
+	const char *prefix;
+	bool whole; /* the word itself, with nothing behind it */
+} loaded[] = { { "backup:", false }, { "command:", false }, { "replay", true } };
+
+static bool is_loaded(const char *text)
+{
+	for (size_t i = 0; i < sizeof(loaded) / sizeof(*loaded); i++)
+		if (loaded[i].whole ? strcmp(text, loaded[i].prefix) == 0
+		                    : text_starts(text, loaded[i].prefix))
+			return true;
+	return false;
+}
+
 static bool fill(struct source *s, const char *text, struct err *err)
 {
-	bool is_backup = text_starts(text, "backup:"), is_command = text_starts(text, "command:");
-
-	if (!is_backup && !is_command && !is_path(s->run.config, text)) {
+	if (!is_loaded(text) && !is_path(s->run.config, text)) {
 		err_set(err, ERR_USAGE, "there is no file or folder %s", text);
 		return err_hint(err,
-		                "a schema's source is live, a URL, backup:ID, command:PROGRAM ..., a file "
-		                "or a folder");
+		                "a schema's source is live, replay, a URL, backup:ID, command:PROGRAM ..., a "
+		                "file or a folder");
 	}
 	if (!run_connect_maintenance(&s->run, err) || !run_scratch_tidy(&s->run, err))
 		return false;
-	return is_backup ? load_backup(&s->run, text + strlen("backup:"), err)
-	                 : load_sql_of(&s->run, text, err);
+	if (strcmp(text, "replay") == 0)
+		return load_history(&s->run, err);
+	return text_starts(text, "backup:") ? load_backup(&s->run, text + strlen("backup:"), err)
+	                                    : load_sql_of(s, text, err);
 }
 
 /* ------------------------------------------------------------------ life */
@@ -99,6 +134,7 @@ static bool fill(struct source *s, const char *text, struct err *err)
 static void source_free(struct source *s)
 {
 	db_close(s->db);
+	renames_clear(&s->renames);
 	run_clear(&s->run);
 	run_report_clear(&s->report);
 	free(s);
@@ -110,8 +146,7 @@ bool source_open(const struct config *config, const char *text, struct source **
 
 	run_init(&s->run, config, &by_hand, &s->report);
 	bool is_path_first = is_path(config, text); /* a file's name may have a = in it */
-	bool is_scheme = text_starts(text, "backup:") || text_starts(text, "command:");
-	if (strcmp(text, "live") == 0 || (!is_scheme && !is_path_first && is_conninfo(text))) {
+	if (strcmp(text, "live") == 0 || (!is_loaded(text) && !is_path_first && is_conninfo(text))) {
 		if (open_database(s, text, err)) {
 			*out = s;
 			return true;
@@ -127,6 +162,8 @@ bool source_open(const struct config *config, const char *text, struct source **
 }
 
 struct db *source_db(const struct source *s) { return s->db ? s->db : s->run.scratch; }
+const struct renames *source_renames(const struct source *s) { return &s->renames; }
+struct run *source_run(struct source *s) { return &s->run; }
 
 bool source_close(struct source *s, bool ok, struct err *err)
 {

@@ -20,13 +20,15 @@ enum {
 };
 
 /* A file has the session as a new one is.  Nothing in a scratch database is worth waiting for a disk. */
-static bool load_text(struct db *db, const char *name, const char *text, struct err *err)
+static bool load_text(struct db *db, const char *name, const char *text, struct renames *comments,
+                      struct err *err)
 {
-	return db_run(db, "RESET ALL; SET statement_timeout = 0; SET synchronous_commit = off", err) &&
+	return renames_add_comments(comments, name, text, err) &&
+	       db_run(db, "RESET ALL; SET statement_timeout = 0; SET synchronous_commit = off", err) &&
 	       load_sql(db, name, text, err);
 }
 
-static bool load_file(struct db *db, const char *path, struct err *err)
+static bool load_file(struct db *db, const char *path, struct renames *comments, struct err *err)
 {
 	cleanup_buf struct buf text = BUF_INIT(SQL_MAX);
 
@@ -36,7 +38,7 @@ static bool load_file(struct db *db, const char *path, struct err *err)
 		err_set(err, ERR_USAGE, "a file of SQL that is not UTF-8, or has a NUL in it");
 		return err_at(err, path, 0);
 	}
-	return load_text(db, path, buf_text(&text), err);
+	return load_text(db, path, buf_text(&text), comments, err);
 }
 
 /* ------------------------------------------------------------------ folders */
@@ -79,7 +81,7 @@ static bool collect(const char *folder, int depth, struct strv *out, struct err 
 	return ok;
 }
 
-static bool load_folder(struct db *db, const char *path, struct err *err)
+static bool load_folder(struct db *db, const char *path, struct renames *comments, struct err *err)
 {
 	cleanup_strv struct strv files = STRV_INIT;
 
@@ -89,18 +91,19 @@ static bool load_folder(struct db *db, const char *path, struct err *err)
 		return err_set(err, ERR_USAGE, "the folder %s has no file that ends in .sql", path);
 	strv_sort(&files);
 	for (size_t i = 0; i < files.n; i++)
-		if (!load_file(db, files.v[i], err))
+		if (!load_file(db, files.v[i], comments, err))
 			return false;
 	return true;
 }
 
-bool source_load_path(struct db *db, const char *path, struct err *err)
+bool source_load_path(struct db *db, const char *path, struct renames *comments, struct err *err)
 {
 	struct stat st;
 
 	if (stat(path, &st) != 0)
 		return err_sys(err, "cannot look at %s", path);
-	return S_ISDIR(st.st_mode) ? load_folder(db, path, err) : load_file(db, path, err);
+	return S_ISDIR(st.st_mode) ? load_folder(db, path, comments, err)
+	                           : load_file(db, path, comments, err);
 }
 
 /* ------------------------------------------------------------------ programs */
@@ -115,7 +118,8 @@ static bool take_output(void *ctx, const void *data, size_t len, struct err *err
 	return true;
 }
 
-bool source_load_command(struct db *db, const char *command, const char *folder, struct err *err)
+bool source_load_command(struct db *db, const char *command, const char *folder, struct renames *comments,
+                         struct err *err)
 {
 	cleanup_strv struct strv argv = STRV_INIT;
 	cleanup_buf struct buf text = BUF_INIT(SQL_MAX);
@@ -136,5 +140,5 @@ bool source_load_command(struct db *db, const char *command, const char *folder,
 		return err_set(err, ERR_USAGE, "what %s prints is not UTF-8, or has a NUL in it", argv.v[0]);
 	if (buf_text(&text)[strspn(buf_text(&text), " \t\r\n")] == '\0')
 		return err_set(err, ERR_USAGE, "%s printed nothing", argv.v[0]);
-	return load_text(db, argv.v[0], buf_text(&text), err);
+	return load_text(db, argv.v[0], buf_text(&text), comments, err);
 }

@@ -6,10 +6,13 @@
 
 #include "base/db.h"
 #include "base/err.h"
+#include "runner/guard/renames.h"
 
-/* Errors name the file and the line.  Settings that one file makes do not reach the next. */
-MUST_CHECK bool source_load_path(struct db *db, const char *path, struct err *err);
+/* Errors name the file and the line.  Settings that one file makes do not reach the next.  What its comments say is a
+ * rename is added to `comments`. */
+MUST_CHECK bool source_load_path(struct db *db, const char *path, struct renames *comments, struct err *err);
 /* The program's standard output, when it has ended with 0; its standard error goes to ours. */
-MUST_CHECK bool source_load_command(struct db *db, const char *command, const char *folder, struct err *err);
+MUST_CHECK bool source_load_command(struct db *db, const char *command, const char *folder, struct renames *comments,
+                                    struct err *err);
 
 #endif
