@@ -46,10 +46,15 @@ static bool decide_attribute(const struct objects *all, struct object *o, const 
 	return p ? apply(all, o, p, err) : unknown(o, name, err);
 }
 
+/* Said here, before the order of what it belongs to is found wanting. */
+static bool is_unknown(const struct object *o) { return o->kind->name[0] == '\0'; }
+
 static bool decide_both(const struct objects *all, struct object *o, struct err *err)
 {
 	if (strcmp(o->old->digest, o->new->digest) == 0)
 		return true;
+	if (is_unknown(o))
+		return o->kind->write_change(NULL, o, err);
 	if (o->kind->write_change) {
 		o->action = ACTION_ALTER;
 		return true;
@@ -83,6 +88,8 @@ bool steps_decide(struct objects *all, struct err *err)
 		if (o->old && o->new) {
 			if (!decide_both(all, o, err))
 				return false;
+		} else if (is_unknown(o)) {
+			return o->kind->write_change(NULL, o, err);
 		} else if (o->old) {
 			o->action = ACTION_DROP;
 		} else {
