@@ -126,7 +126,7 @@ static void show_rehearsal(const struct run *run, FILE *out)
 	fprintf(out, "  rehearsed    ");
 	show_age(text_of(last, "at"), out);
 	fprintf(out, "on backup %s: ", text_of(last, "backup"));
-	if (json_is_object(failure)) {
+	if (rehearsal_fails(last, run->plan)) {
 		fprintf(out, "revision %s failed: %s\n", text_of(failure, "revision"),
 		        text_of(failure, "message"));
 	} else if (rehearsal_sum(last, run->plan, &sums, &missing)) {

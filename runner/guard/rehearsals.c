@@ -60,20 +60,35 @@ static void add_revision(struct rehearsal_sums *s, const json_t *revision)
 	}
 }
 
+static bool is_of_step(const json_t *revision, const struct step *step)
+{
+	char digest[SHA256_HEX];
+
+	if (strcmp(text_of(revision, "revision"), step->revision->id) != 0)
+		return false;
+	step_sha256(step, digest);
+	return strcmp(text_of(revision, "sha256"), digest) == 0;
+}
+
 static const json_t *rehearsed_step(const json_t *rehearsal, const struct step *step)
 {
 	const json_t *one;
-	char digest[SHA256_HEX];
 	size_t i;
 
-	step_sha256(step, digest);
 	json_array_foreach(json_object_get(rehearsal, "revisions"), i, one)
 	{
-		if (strcmp(text_of(one, "revision"), step->revision->id) == 0 &&
-		    strcmp(text_of(one, "sha256"), digest) == 0)
+		if (is_of_step(one, step))
 			return one;
 	}
 	return NULL;
+}
+
+bool rehearsal_fails(const json_t *rehearsal, const struct plan *plan)
+{
+	for (size_t i = 0; i < plan->n; i++)
+		if (is_of_step(json_object_get(rehearsal, "failed"), &plan->steps[i]))
+			return true;
+	return false;
 }
 
 bool rehearsal_sum(const json_t *rehearsal, const struct plan *plan, struct rehearsal_sums *out,

@@ -22,6 +22,8 @@ struct rehearsal_sums {
 };
 /* false: the plan has a step that was not rehearsed as it is, named in *missing (borrowed). */
 bool rehearsal_sum(const json_t *rehearsal, const struct plan *plan, struct rehearsal_sums *out, const char **missing);
+/* It ended with a failure of one of the plan's steps, as that is now. */
+bool rehearsal_fails(const json_t *rehearsal, const struct plan *plan);
 void rehearsal_sums_clear(struct rehearsal_sums *s);
 /* "12 s, 1.2 GiB of WAL; ACCESS EXCLUSIVE on public.t for 8 s; rewrites public.t (1.2 GiB)" */
 void rehearsal_print(const struct rehearsal_sums *s, FILE *out);

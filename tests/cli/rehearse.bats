@@ -81,6 +81,9 @@ ALTER TABLE person ADD CHECK (name <> 'p77')"
   assert_json '.failure.revision == "bad2" and (.failure.line > 0) and (.failed.statements | length == 1)'
   run_ripcord upgrade head --plan
   assert_stdout_has "revision bad2 failed"
+  sed -i "s/p77'/none'/" "$(revision_file bad2)"
+  run_ripcord upgrade head --plan
+  assert_stdout_has "not as it is now, or without bad2"
   rm "$(revision_file bad2)"
   make_revision verify2 base1 "SELECT 1" "SELECT false"
   run_ripcord rehearse head
