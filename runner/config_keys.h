@@ -30,7 +30,6 @@ struct slot {
 enum key_use {
 	KEY_BUILT,   /* in init's file and the manual page */
 	KEY_QUIET,   /* in the manual page alone */
-	KEY_LATER,   /* of a feature that is not there yet: taken, and without effect */
 };
 
 struct key_row {
