@@ -5,9 +5,9 @@
 #include "base/mem.h"
 #include "migrations/schema/changes.h"
 #include "runner/guard/left.h"
+#include "runner/guard/renames.h"
 #include "runner/guard/source.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 struct diff_options {
@@ -30,80 +30,6 @@ static const struct opt diff_options[] = {
 	  offsetof(struct diff_options, exit_code) },
 	{ .name = NULL },
 };
-
-/* ------------------------------------------------------------------ renames */
-
-struct renames {
-	struct rename *v;
-	size_t n;
-	struct strv words; /* what v borrows */
-};
-
-static void renames_clear(struct renames *r)
-{
-	free(r->v);
-	strv_clear(&r->words);
-}
-
-/* The = between the names: none inside of quotes. */
-static const char *equals_sign(const char *word)
-{
-	bool quoted = false;
-
-	for (; *word; word++) {
-		if (*word == '"')
-			quoted = !quoted;
-		else if (*word == '=' && !quoted)
-			return word;
-	}
-	return NULL;
-}
-
-/* Where the last name of a qualified one begins. */
-static size_t last_name(const char *name)
-{
-	bool quoted = false;
-	size_t last = 0;
-
-	for (size_t i = 0; name[i]; i++) {
-		if (name[i] == '"')
-			quoted = !quoted;
-		else if (name[i] == '.' && !quoted)
-			last = i + 1;
-	}
-	return last;
-}
-
-/* "public.t.a=b" says "public.t.a" and "public.t.b". */
-static bool add_rename(struct renames *r, const char *word, struct err *err)
-{
-	const char *sign = equals_sign(word);
-
-	if (!sign || sign == word || !sign[1] || equals_sign(sign + 1)) {
-		err_set(err, ERR_USAGE, "--rename %s: two names with a = between them", word);
-		return err_hint(err, "for example --rename public.account.mail=email");
-	}
-	cleanup_free char *from = mem_strndup(word, (size_t)(sign - word));
-	const char *to = sign + 1;
-	strv_add(&r->words, from);
-	if (last_name(to) > 0)
-		strv_add(&r->words, to);
-	else
-		strv_fmt(&r->words, "%.*s%s", (int)last_name(from), from, to);
-	return true;
-}
-
-static bool read_renames(const struct strv *words, struct renames *r, struct err *err)
-{
-	for (size_t i = 0; i < words->n; i++)
-		if (!add_rename(r, words->v[i], err))
-			return false;
-	r->n = words->n;
-	r->v = mem_new0((r->n + 1) * sizeof(*r->v));
-	for (size_t i = 0; i < r->n; i++)
-		r->v[i] = (struct rename){ r->words.v[2 * i], r->words.v[2 * i + 1] };
-	return true;
-}
 
 /* ------------------------------------------------------------------ what is printed */
 
@@ -189,32 +115,49 @@ static void print_changes(struct app *app, const struct changes *changes)
 
 /* ------------------------------------------------------------------ two sources */
 
-static bool compare(struct app *app, struct db *from, struct db *to, const struct renames *renames,
-                    struct err *err)
+/* What the desired state says of renames in comments, where it is not done yet. */
+static bool add_comments(const struct source *from, const struct source *to,
+                         const struct schema_options *options, struct renames *renames, struct err *err)
+{
+	cleanup_schema struct schema *old = NULL, *new = NULL;
+
+	if (source_renames(to)->n == 0)
+		return true;
+	if (!schema_read(source_db(from), options, &old, err) ||
+	    !schema_read(source_db(to), options, &new, err))
+		return false;
+	renames_add_open(renames, source_renames(to), old, new);
+	return true;
+}
+
+static bool compare(struct app *app, const struct source *from, const struct source *to,
+                    struct renames *renames, struct err *err)
 {
 	const struct diff_options *o = app->options;
 	const struct ledger_names names = app_ledger_names(app->config);
-	const struct changes_options how = { renames->v, renames->n, o->concurrently };
 	cleanup_changes struct changes changes = { .v = NULL };
 	cleanup_ledger struct ledger *ledger = NULL;
 
-	if (!ledger_open(from, &names, &ledger, err))
+	if (!ledger_open(source_db(from), &names, &ledger, err))
 		return false;
 	const struct schema_options options = { .version_table = ledger_table(ledger) };
-	if (!schema_changes(from, to, &options, &how, &changes, err))
+	if (!add_comments(from, to, &options, renames, err))
+		return false;
+	const struct changes_options how = { renames->v, renames->n, o->concurrently };
+	if (!schema_changes(source_db(from), source_db(to), &options, &how, &changes, err))
 		return false;
 	print_changes(app, &changes);
 	app->status = o->exit_code && changes.n > 0 ? 3 : 0;
 	return true;
 }
 
-static bool diff_sources(struct app *app, const char *from, const char *to, const struct renames *renames,
+static bool diff_sources(struct app *app, const char *from, const char *to, struct renames *renames,
                          struct err *err)
 {
 	struct source *old = NULL, *new = NULL;
 
 	bool ok = source_open(app->config, from, &old, err) && source_open(app->config, to, &new, err) &&
-	          compare(app, source_db(old), source_db(new), renames, err);
+	          compare(app, old, new, renames, err);
 	ok = source_close(new, ok, err);
 	return source_close(old, ok, err);
 }
@@ -222,15 +165,17 @@ static bool diff_sources(struct app *app, const char *from, const char *to, cons
 static bool run_sources(struct app *app, struct err *err)
 {
 	const struct diff_options *o = app->options;
-	__attribute__((cleanup(renames_clear))) struct renames renames = { .v = NULL };
+	cleanup_renames struct renames renames = { .v = NULL };
 	const char *to = o->to ? o->to : app->config->schema_source;
 
 	if (!to) {
 		err_set(err, ERR_USAGE, "nothing to compare with");
 		return err_hint(err, "give --to SOURCE, or set source in [schema]");
 	}
-	return read_renames(&o->renames, &renames, err) &&
-	       diff_sources(app, o->from ? o->from : "live", to, &renames, err);
+	for (size_t i = 0; i < o->renames.n; i++)
+		if (!renames_add_word(&renames, o->renames.v[i], err))
+			return false;
+	return diff_sources(app, o->from ? o->from : "live", to, &renames, err);
 }
 
 /* ------------------------------------------------------------------ by hand, since the last run */
