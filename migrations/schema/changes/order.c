@@ -96,6 +96,12 @@ static size_t make_of(const struct object *o)
 	return o->make_step;
 }
 
+/* A schema's owner is changed whenever it suits. */
+static bool alters_users(const struct object *o)
+{
+	return o->action == ACTION_ALTER && strcmp(o->kind->name, "schema") != 0;
+}
+
 static void pair_old(const struct objects *all, struct graph *g, const struct object *user)
 {
 	for (FOR_LINKS(i, &all->old_needs, all, user)) {
@@ -103,8 +109,7 @@ static void pair_old(const struct objects *all, struct graph *g, const struct ob
 
 		if (object_drops(user)) {
 			add_pair(g, drop_of(user), object_drops(needed) ? drop_of(needed) : NO_STEP);
-			add_pair(g, drop_of(user),
-			         needed->action == ACTION_ALTER ? needed->make_step : NO_STEP);
+			add_pair(g, drop_of(user), alters_users(needed) ? needed->make_step : NO_STEP);
 		} else if (user->action == ACTION_ALTER && object_drops(needed) &&
 		           needed->action == ACTION_DROP) {
 			add_pair(g, user->make_step, drop_of(needed));
@@ -185,17 +190,32 @@ static size_t *group_pairs(const struct graph *g, size_t *first)
 	return after;
 }
 
+/* A step that this one waits for, and that waits itself. */
+static size_t step_before(const struct graph *g, const size_t *waits, size_t step)
+{
+	for (size_t i = 0; i < g->n_pairs; i++)
+		if (g->after[i] == step && waits[g->before[i]] > 0)
+			return g->before[i];
+	return NO_STEP;
+}
+
+/* From any step that waits it leads back to a circle, and then round that. */
 static bool name_cycle(const struct graph *g, const size_t *waits, struct err *err)
 {
 	cleanup_buf struct buf names = BUF_INIT(BUF_TEXT_MAX);
-	size_t n = 0;
+	size_t at = 0, n = 0, first;
 
-	for (size_t i = 0; i < g->n && n < 6; i++)
-		if (waits[i] > 0) {
-			const struct fact *f = object_fact(g->steps[i].object);
+	while (waits[at] == 0)
+		at++;
+	for (size_t i = 0; i < g->n; i++)
+		at = step_before(g, waits, at);
+	first = at;
+	do {
+		const struct fact *f = object_fact(g->steps[at].object);
 
-			buf_fmt(&names, "%s%s %s", n++ ? ", " : "", f->kind, f->name);
-		}
+		buf_fmt(&names, "%s%s %s", n++ ? ", " : "", f->kind, f->name);
+		at = step_before(g, waits, at);
+	} while (at != first && n < 8);
 	return err_set(err, ERR_REFUSED, "no order works: these wait for each other: %s", buf_text(&names));
 }
 
