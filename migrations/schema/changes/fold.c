@@ -116,6 +116,17 @@ static struct object *type_of(const struct objects *all, const struct object *ta
 	return was && is && strcmp(was, is) == 0 ? objects_find(all, "composite type", is) : NULL;
 }
 
+/* A table that is attached as a partition brings its indexes along, to those that its parent has for all. */
+static struct object *attaching(const struct objects *all, const struct object *o)
+{
+	const struct object *parent = objects_find(all, "index", fact_value(o->new, "parent"));
+	struct object *partition = objects_find(all, "partition", fact_value(o->part_of->new, "table"));
+
+	return partition && object_makes(partition) && parent && !fact_value(parent->new, "invalid")
+	               ? partition
+	               : NULL;
+}
+
 /* Whose statement makes o; NULL for its own. */
 static struct object *maker(const struct objects *all, struct object *o)
 {
@@ -135,8 +146,6 @@ static struct object *maker(const struct objects *all, struct object *o)
 			                       can_stand_within(all, o, whole->part_of)
 			               ? whole
 			               : NULL;
-		if (is(o, "index partition"))
-			return NULL;
 		if (is(o, "inheritance"))
 			return whole;
 		if (is(o, "domain constraint"))
@@ -146,6 +155,8 @@ static struct object *maker(const struct objects *all, struct object *o)
 		return whole;
 	if (is(o, "index") && is(whole, "constraint"))
 		return whole;
+	if (is(o, "index partition"))
+		return attaching(all, o);
 	if (is(o, "column") && type_of(all, whole))
 		return type_of(all, whole);
 	if (is(o, "family operator") || is(o, "family function"))

@@ -51,10 +51,12 @@ static inline size_t object_number(const struct objects *all, const struct objec
 }
 
 /* for (FOR_LINKS(i, &all->new_needs, all, o)) { struct object *needed = all->new_needs.v[i]; } */
+/* NOLINTBEGIN(bugprone-macro-parentheses): i is declared there */
 #define FOR_LINKS(i, links, all, o) \
 	size_t i = (links)->first[object_number((all), (o))], i##_end = (links)->first[object_number((all), (o)) + 1]; \
 	i < i##_end; \
 	i++
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 static inline bool object_drops(const struct object *o)
 {

@@ -230,7 +230,7 @@ static void test_hazards(void **state)
 {
 	static const struct pair p = {
 		.from = "CREATE TABLE t (a bigint, b integer, c text); CREATE INDEX t_b ON t (b); CREATE "
-		        "TYPE e AS ENUM ('a')",
+			"TYPE e AS ENUM ('a')",
 		.to = "CREATE TYPE e AS ENUM ('a', 'b'); CREATE TABLE t (a integer, b integer, d e DEFAULT "
 		      "'b');"
 		      " CREATE INDEX t_a ON t (b, a)",
