@@ -21,6 +21,9 @@ static bool rename_one(struct db *db, const struct rename *r, struct strv *done,
 static bool read_inside(struct db *db, const struct schema_options *schema,
                         const struct changes_options *renamed, struct side *out, struct err *err)
 {
+	/* Others wait behind whoever waits for a lock: not for long. */
+	if (renamed && renamed->n_renames > 0 && !db_run(db, "SET LOCAL lock_timeout = '2s'", err))
+		return false;
 	for (size_t i = 0; renamed && i < renamed->n_renames; i++)
 		if (!rename_one(db, &renamed->renames[i], &out->renames, err))
 			return false;
