@@ -178,9 +178,8 @@ const struct command command_check = {
 		"compares the\n"
 		"files with what was applied and checks the history's chain. With *--autogenerate* the "
 		"history is replayed on\n"
-		"a scratch database and compared with _source_ of \\[schema\\]; the live database need not "
-		"be there. Exit 3 when\n"
-		"something was found.",
+		"a scratch database and compared with _source_ of \\[schema\\]. Exit 3 when something was "
+		"found.",
 	.options = check_options,
 	.options_size = sizeof(struct check_options),
 	.needs = NEEDS_CONFIG,
