@@ -134,9 +134,10 @@ processes_left() {
   done
 }
 
-# What ends a killed runner's hooks gives them five seconds (base/child.h), and looks at zombies for as long.
+# What ends a killed runner's hooks gives them five seconds (base/child.h), and looks at zombies for as long; more on a
+# busy machine.
 check_processes() {
-  local left deadline=$((SECONDS + 7))
+  local left deadline=$((SECONDS + 15))
   while left=$(processes_left) && [ -n "$left" ]; do
     [ "$SECONDS" -lt "$deadline" ] || break
     sleep 0.1
