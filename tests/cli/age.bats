@@ -48,7 +48,7 @@ take_unread() {
   assert_stderr_has "the inside was not read"
   run_ripcord backup verify "$id" --level restore
   assert_exit 7
-  printf x | dd of="$(object)" bs=1 seek=5000 conv=notrunc status=none
+  turn_byte "$(object)" 5000
   run_ripcord backup verify "$id"
   assert_exit 7
   assert_stderr_has "SHA-256"
@@ -69,7 +69,7 @@ take_unread() {
 
 @test "damage is found with the key, too" {
   take_unread
-  printf x | dd of="$(object)" bs=1 seek=5000 conv=notrunc status=none
+  turn_byte "$(object)" 5000
   run_ripcord backup verify "$id" -x backup.identity=key
   assert_exit 7
   run_ripcord restore --backup "$id" --as other --yes -x backup.identity=key

@@ -86,7 +86,7 @@ unpack() {
 @test "one byte turned" {
   local size
   size=$(stat -c %s "$folder/backup.tar")
-  printf '\xff' | dd of="$folder/backup.tar" bs=1 seek=$((size / 2)) conv=notrunc status=none
+  turn_byte "$folder/backup.tar" $((size / 2))
   damaged
 }
 

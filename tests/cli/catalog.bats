@@ -75,14 +75,6 @@ n_listed() { "$RIPCORD" backup list --json | jq length; }
   assert_exit 7
 }
 
-# turn FILE AT: another byte there.
-turn() {
-  local was
-  was=$(od -An -tu1 -j "$2" -N 1 "$1")
-  printf '%b' "\\x$(printf %02x $((was ^ 1 << RANDOM % 8)))" |
-    dd of="$1" bs=1 seek="$2" conv=notrunc status=none
-}
-
 # By the program, a sample of what tests/unit/backup/test_damage.c does to every byte.
 @test "a byte of any object: verify names it, exit 7, and the mark is gone" {
   "$RIPCORD" backup pin "$id"
@@ -93,7 +85,7 @@ turn() {
       cp -a sound backups
       size=$(stat -c %s "$folder/$object")
       at=$((size * i / 6 + RANDOM % (size / 6)))
-      turn "$folder/$object" $at
+      turn_byte "$folder/$object" $at
       run_ripcord backup verify "$id" --json
       [ "$status" = 7 ] || fail "$object, byte $at: exit $status"
       case $object in
@@ -108,7 +100,7 @@ turn() {
 }
 
 @test "a mark that was damaged is written anew" {
-  turn "$folder/verified-restore.json" 40
+  turn_byte "$folder/verified-restore.json" 40
   run_ripcord backup verify "$id"
   assert_exit 7
   run_ripcord backup verify "$id"
@@ -167,7 +159,7 @@ turn() {
   assert_exit 0
   assert_json '.deleted == [] and (.backups[1].reason | test("newest"))'
   mv aside "$folder/verified-restore.json"
-  turn "$folder/manifest.json" 100
+  turn_byte "$folder/manifest.json" 100
   run_ripcord backup prune --yes --json
   assert_exit 0
   assert_json '.deleted == []'

@@ -65,7 +65,7 @@ mark() { jq . "$(newest_backup)/verified-drill.json"; }
 @test "a backup that does not come back is exit 7, and its scratch database is dropped" {
   all=$(databases)
   tar=$(newest_backup)/backup.tar
-  printf 'X' | dd of="$tar" bs=1 seek=$(($(stat -c %s "$tar") / 3)) conv=notrunc status=none
+  turn_byte "$tar" $(($(stat -c %s "$tar") / 3))
   run_ripcord backup drill "$backup" --json
   assert_exit 7
   assert_same databases "$all" "$(databases)"

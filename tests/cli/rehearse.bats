@@ -101,7 +101,7 @@ ALTER TABLE person ADD CHECK (name <> 'p77')"
 @test "no backup, and one that does not come back, are exit 7" {
   make_revision up2 base1 "SELECT 1"
   tar=$(newest_backup)/backup.tar
-  printf 'X' | dd of="$tar" bs=1 seek=$(($(stat -c %s "$tar") / 3)) conv=notrunc status=none
+  turn_byte "$tar" $(($(stat -c %s "$tar") / 3))
   run_ripcord rehearse head
   assert_exit 7
   assert_same "scratch databases" 0 "$(scratches)"

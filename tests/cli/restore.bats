@@ -141,7 +141,7 @@ take_backup() {
   take_backup
   tar=$(newest_backup)/backup.tar
   size=$(stat -c %s "$tar")
-  printf 'X' | dd of="$tar" bs=1 seek=$((size / 3)) conv=notrunc status=none
+  turn_byte "$tar" $((size / 3))
   run_ripcord restore --backup "$backup" --as copy --yes
   assert_exit 7
   assert_same database "" "$(oid_of copy)"

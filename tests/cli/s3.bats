@@ -148,7 +148,7 @@ nothing_left() {
   assert_exit 0
   id=$(jq -r .id <<<"$output")
   file=$(find "$S3_DIR/backups/$prefix" -name 'backup.tar._S3rver_object')
-  printf '\xff' | dd of="$file" bs=1 seek=$(($(stat -c %s "$file") / 2)) conv=notrunc status=none
+  turn_byte "$file" $(($(stat -c %s "$file") / 2))
   run_ripcord backup verify "$id"
   assert_exit 7
 }

@@ -59,7 +59,7 @@ assert_untouched() {
   run_ripcord backup create --json
   assert_exit 0
   id=$(jq -r .id <<<"$output")
-  printf x | dd of="$(echo "$NET_FILES"/sftp/*/*/backup.tar)" bs=1 seek=40000 conv=notrunc status=none
+  turn_byte "$(echo "$NET_FILES"/sftp/*/*/backup.tar)" 40000
   run_ripcord backup verify "$id"
   assert_exit 7
   assert_stderr_has "store sftp"

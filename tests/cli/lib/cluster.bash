@@ -280,3 +280,11 @@ assert_same() { [ "$2" = "$3" ] || fail "$1: expected '$2', got '$3'"; }
 
 # The newest backup's folder, its tar inside; with the file store at its default place.
 newest_backup() { find backups -name manifest.json -printf '%T@ %h\n' | sort -n | tail -1 | cut -d' ' -f2-; }
+
+# turn_byte FILE AT: another byte there than the one that was.
+turn_byte() {
+  local was
+  was=$(od -An -tu1 -j "$2" -N 1 "$1")
+  printf '%b' "\\x$(printf %02x $((was ^ 1 << RANDOM % 8)))" |
+    dd of="$1" bs=1 seek="$2" conv=notrunc status=none
+}

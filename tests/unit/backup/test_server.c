@@ -458,7 +458,10 @@ static void damage_is_found_and_the_other_store_used(void **state)
 	struct err err = ERR_INIT, gone = ERR_INIT;
 
 	(void)state;
-	damage(m, "store one", "printf '\\125' | dd of=\"$2\" bs=1 seek=2000000 conv=notrunc status=none");
+	/* Another byte than the one that is there, whatever that is. */
+	damage(m, "store one",
+	       "was=$(od -An -tu1 -j2000000 -N1 \"$2\"); printf \"\\\\$(printf %o $((255 - was)))\" |"
+	       " dd of=\"$2\" bs=1 seek=2000000 conv=notrunc status=none");
 	assert_false(backup_read(stores.v[0], m, bin_dir, NULL, &err));
 	assert_int_equal(err.code, ERR_CORRUPT);
 	assert_non_null(strstr(err.msg, "store first"));
