@@ -189,25 +189,26 @@ backup_folders() { find backups "$NET_FILES/sftp" "$NET_FILES/http" -mindepth 2 
 }
 
 @test "what another run uploads is not swept while it lives" {
-  # No scratch database: a backend that cannot send to a stopped client holds up everybody's DROP DATABASE.
+  # No database comes or goes meanwhile: a backend that cannot send to a stopped client holds up everybody's DROP DATABASE.
   three_stores "verify = read"
+  sql "CREATE DATABASE beside" postgres
   sql "INSERT INTO t SELECT n, encode(sha256(n::text::bytea), 'hex') || encode(sha512(n::text::bytea), 'hex') FROM generate_series(1, 400000) n"
   "$RIPCORD" -q backup create >out 2>&1 3>&- 4>&- &
   pid=$!
   wait_until 30 part_has_grown
   kill -STOP $pid
-  new_database other
-  run_ripcord backup create
+  DATABASE_URL=$(database_url beside) timeout 60 "$RIPCORD" -q backup create >beside 2>&1 || waited="exit $?: $(cat beside)"
   kept=$(backup_folders)
   part_has_grown || kept="no part"
   kill -CONT $pid
+  [ -z "${waited:-}" ] || fail "the other run: $waited"
+  timeout 60 tail --pid=$pid -f /dev/null || fail "the first run does not go on"
   wait $pid
-  assert_exit 0
+  sql "DROP DATABASE beside" postgres
   assert_same "folders" 6 "$kept"
   run_ripcord backup list --json
   assert_json 'length == 2 and all(.[]; .stores == ["local", "sftp", "http"])'
   assert_same notes "" "$(find .ripcord/uploads -type f)"
-  new_database
 }
 
 @test "a take that died between the data and the manifest is swept; a whole one, and another machine's, are not" {
