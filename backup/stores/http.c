@@ -378,34 +378,19 @@ static bool http_remove(struct store *s, const char *key, struct err *err)
 	return delete_key(self, key, err) && delete_empty_folder(self, key, err);
 }
 
-static bool remove_part(const struct http_store *s, const char *part)
+static bool remove_part(const void *store, const char *part)
 {
+	const struct http_store *s = store;
 	struct err ignored = ERR_INIT; /* the failure that led here is the one reported */
 
 	return delete_key(s, part, &ignored) && delete_empty_folder(s, part, &ignored);
 }
 
-struct sweep {
-	const struct http_store *store;
-	bool gave_up; /* the server does not answer: not asked for every note */
-};
-
-static bool settle(void *ctx, const char *part, const struct strv *ids)
-{
-	struct sweep *sweep = ctx;
-
-	(void)ids;
-	sweep->gave_up = sweep->gave_up || !remove_part(sweep->store, part);
-	return !sweep->gave_up;
-}
-
 /* Before the first upload. */
 static void sweep(struct http_store *s)
 {
-	struct sweep ctx = { .store = s };
-
 	if (!s->swept)
-		notes_visit(&s->notes, settle, &ctx);
+		remote_sweep(&s->notes, remove_part, s);
 	s->swept = true;
 }
 

@@ -183,3 +183,26 @@ bool remote_free_bytes(const struct store *s, bool *known, int64_t *bytes, struc
 	*bytes = 0;
 	return true;
 }
+
+struct sweep {
+	bool (*remove)(const void *store, const char *part);
+	const void *store;
+	bool gave_up; /* the server does not answer: not asked for every note */
+};
+
+static bool settle(void *ctx, const char *part, const struct strv *ids)
+{
+	struct sweep *sweep = ctx;
+
+	(void)ids;
+	sweep->gave_up = sweep->gave_up || !sweep->remove(sweep->store, part);
+	return !sweep->gave_up;
+}
+
+void remote_sweep(const struct note_place *notes, bool (*remove)(const void *store, const char *part),
+                  const void *store)
+{
+	struct sweep ctx = { .remove = remove, .store = store };
+
+	notes_visit(notes, settle, &ctx);
+}

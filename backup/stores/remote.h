@@ -68,4 +68,9 @@ void remote_end_read(struct download *d);
 /* No server of either kind says how much is free. */
 MUST_CHECK bool remote_free_bytes(const struct store *s, bool *known, int64_t *bytes, struct err *err);
 
+/* Takes away the parts of uploads that died, by their notes.  `remove` is false when the server did not do it: then the
+ * others are left for another time, too. */
+void remote_sweep(const struct note_place *notes, bool (*remove)(const void *store, const char *part),
+                  const void *store);
+
 #endif

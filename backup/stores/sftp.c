@@ -235,8 +235,9 @@ static void add_rmdirs(const struct sftp_store *s, const char *key, struct strv 
 }
 
 /* For what failed: the failure that led here is the one reported. */
-static bool remove_part(const struct sftp_store *s, const char *part)
+static bool remove_part(const void *store, const char *part)
 {
+	const struct sftp_store *s = store;
 	cleanup_free char *file = word_of(s, part);
 	cleanup_strv struct strv commands = STRV_INIT;
 	struct err ignored = ERR_INIT;
@@ -246,27 +247,11 @@ static bool remove_part(const struct sftp_store *s, const char *part)
 	return command(s, &commands, true, &ignored);
 }
 
-struct sweep {
-	const struct sftp_store *store;
-	bool gave_up; /* the server does not answer: not asked for every note */
-};
-
-static bool settle(void *ctx, const char *part, const struct strv *ids)
-{
-	struct sweep *sweep = ctx;
-
-	(void)ids;
-	sweep->gave_up = sweep->gave_up || !remove_part(sweep->store, part);
-	return !sweep->gave_up;
-}
-
 /* Before the first upload. */
 static void sweep(struct sftp_store *s)
 {
-	struct sweep ctx = { .store = s };
-
 	if (!s->swept)
-		notes_visit(&s->notes, settle, &ctx);
+		remote_sweep(&s->notes, remove_part, s);
 	s->swept = true;
 }
 
