@@ -6,7 +6,7 @@
 # RIPCORD_TEST_PG is set to the cluster's conninfo (superuser "postgres", database "postgres", Unix
 # socket), RIPCORD_TEST_PG_DIR to its folder.  PG_BIN chooses the server's programs; without it the
 # newest below /usr/lib/postgresql is taken.  As root the server runs as the system user postgres.
-# RIPCORD_TEST_TMP chooses where its folder is made; default /tmp.
+# RIPCORD_TEST_TMP chooses where its folder is made; default /tmp.  RIPCORD_TEST_PG_SET has more settings: "-c NAME=VALUE ...".
 # shellcheck disable=SC2317 # functions that only traps call
 set -eu
 
@@ -70,7 +70,7 @@ if ! as_server "$PG_BIN/initdb" -D "$dir/data" -U postgres -A trust -E UTF8 --no
 	exit 1
 fi
 if ! as_server "$PG_BIN/pg_ctl" -D "$dir/data" -l "$dir/server.log" -w -t 60 \
-	-o "-k $dir -c listen_addresses='' -c fsync=off -c max_prepared_transactions=4 -c unix_socket_permissions=0777" start >"$dir/start.log" 2>&1; then
+	-o "-k $dir -c listen_addresses='' -c fsync=off -c max_prepared_transactions=4 -c unix_socket_permissions=0777 ${RIPCORD_TEST_PG_SET:-}" start >"$dir/start.log" 2>&1; then
 	cat "$dir/start.log" "$dir/server.log" >&2
 	exit 1
 fi

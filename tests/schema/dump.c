@@ -73,38 +73,35 @@ void dump_lines(const char *text, struct strv *out)
 	strv_sort(out);
 }
 
-bool dump_is_same(const struct strv *a, const struct strv *b)
+void dump_lacks(const struct strv *all, const struct strv *without, struct strv *out)
 {
-	size_t i = 0;
+	for (size_t i = 0, k = 0; i < all->n;) {
+		int order = k == without->n ? -1 : strcmp(all->v[i], without->v[k]);
 
-	while (i < a->n && i < b->n && strcmp(a->v[i], b->v[i]) == 0)
-		i++;
-	return i == a->n && i == b->n;
+		if (order < 0)
+			strv_add(out, all->v[i]);
+		i += order <= 0;
+		k += order >= 0;
+	}
 }
 
-static void print_line(char sign, const char *line, size_t n)
+static void print_lines(const char *sign, const struct strv *lines)
 {
-	if (n < LINES_MAX)
-		printf("%c %s\n", sign, line);
+	for (size_t i = 0; i < lines->n && i < LINES_MAX; i++)
+		printf("%s %s\n", sign, lines->v[i]);
 }
 
 size_t dump_differs(const struct strv *is, const struct strv *wanted, const char *way)
 {
-	size_t i = 0, k = 0, n = 0;
+	cleanup_strv struct strv missing = STRV_INIT, added = STRV_INIT;
 
-	while (i < is->n || k < wanted->n) {
-		int order = i == is->n ? 1 : k == wanted->n ? -1 : strcmp(is->v[i], wanted->v[k]);
-
-		if (order != 0 && n == 0)
-			printf("%s: the dumps differ:\n", way);
-		if (order < 0)
-			print_line('+', is->v[i], n++);
-		if (order > 0)
-			print_line('-', wanted->v[k], n++);
-		i += order <= 0;
-		k += order >= 0;
-	}
-	return n;
+	dump_lacks(wanted, is, &missing);
+	dump_lacks(is, wanted, &added);
+	if (missing.n + added.n > 0)
+		printf("%s: the dumps differ:\n", way);
+	print_lines("-", &missing);
+	print_lines("+", &added);
+	return missing.n + added.n;
 }
 
 char *dump_as_sql(const char *text)

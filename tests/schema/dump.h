@@ -13,7 +13,9 @@ MUST_CHECK bool dump_schema(const char *where, char **text, struct err *err);
 /* Its lines as they can be compared: sorted, since columns stand in another order, without comments. */
 void dump_lines(const char *text, struct strv *out);
 
-bool dump_is_same(const struct strv *a, const struct strv *b);
+/* What one has and the other does not: sorted. */
+void dump_lacks(const struct strv *all, const struct strv *without, struct strv *out);
+
 /* Prints at most 20 lines that one of them does not have, behind `way`; returns how many there are. */
 size_t dump_differs(const struct strv *is, const struct strv *wanted, const char *way);
 
