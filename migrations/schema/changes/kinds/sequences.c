@@ -60,11 +60,13 @@ static bool change_numbers(struct writer *w, const struct object *o, struct err 
 	return true;
 }
 
-/* Made with a column, or owned by one already, it has its table's owner. */
+/* Made with a column, or owned by one before and after, it has its table's owner. */
 static bool change_owner(struct writer *w, const struct object *o, struct err *err)
 {
 	(void)err;
-	if (!fact_value(o->new, "identity of") && (object_makes(o) || !fact_value(o->old, "owned by")))
+	if (fact_value(o->new, "identity of"))
+		return true;
+	if (object_makes(o) || !fact_value(o->old, "owned by") || !fact_value(o->new, "owned by"))
 		ddl_write(w, o, o->new, "owner", 0, "ALTER SEQUENCE {name} OWNER TO {owner\"}");
 	return true;
 }
