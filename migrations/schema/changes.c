@@ -99,10 +99,7 @@ static bool write_all(struct objects *all, struct changes *out, struct err *err)
 	size_t n = 0;
 	bool ok = true;
 
-	if (!steps_decide(all, err) || !steps_spread(all, err))
-		return false;
-	steps_fold(all);
-	if (!steps_order(all, &steps, &n, err))
+	if (!steps_decide(all, err) || !steps_order(all, &steps, &n, err))
 		return false;
 	if (makes_functions(all))
 		add_plain(out, BODIES, BODIES_ABOUT, 0);
@@ -119,7 +116,8 @@ bool schema_changes(struct db *from, struct db *to, const struct schema_options 
 {
 	struct side old = { .facts = NULL, .renames = STRV_INIT },
 		    new = { .facts = NULL, .renames = STRV_INIT };
-	struct objects all = { .concurrently = options && options->concurrently };
+	struct objects all = { .concurrently = options && options->concurrently,
+		               .major = db_server_version(from) / 10000 };
 	cleanup_changes struct changes made = { .v = NULL };
 	bool ok;
 

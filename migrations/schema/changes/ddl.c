@@ -239,6 +239,8 @@ bool ddl_create(struct writer *w, const struct object *o, struct err *err)
 			return false;
 		if (!o->kind->write_create && o->kind->create)
 			ddl_write(w, o, o->new, "create", 0, o->kind->create);
+	} else if (o->kind->write_adjust && !o->kind->write_adjust(w, o, err)) {
+		return false;
 	}
 	if (!presets_undo(w, o, err))
 		return false;

@@ -1,3 +1,4 @@
+#include "migrations/schema/changes/heirs.h"
 #include "migrations/schema/changes/steps.h"
 #include "migrations/schema/changes/words.h"
 
@@ -9,83 +10,14 @@
 
 static bool is(const struct object *o, const char *kind) { return o && strcmp(o->kind->name, kind) == 0; }
 
-/* The same part of a table that this one inherits from: a column, a constraint. */
-static struct object *parents_part(const struct objects *all, const struct object *o, const struct fact *f,
-                                   bool new)
-{
-	const struct object *table = o->part_of;
-	const char *parents = table ? fact_value(new ? table->new : table->old, "parents") : NULL;
-	cleanup_strv struct strv names = STRV_INIT;
-
-	if (!parents || !fact_value(f, "inherited"))
-		return NULL;
-	words_list(&names, parents);
-	for (size_t i = 0; i < names.n; i++) {
-		size_t len = strlen(table->new ? table->new->name : table->old->name);
-		cleanup_free char *column =
-			mem_fmt("%s%s", names.v[i], f->name + (is(o, "column") ? len : 0));
-		cleanup_free char *constraint = mem_fmt(
-			"%.*s%s", (int)(strlen(f->name) - (is(o, "column") ? 0 : len)), f->name, names.v[i]);
-		struct object *part = objects_find(all, o->kind->name, is(o, "column") ? column : constraint);
-
-		if (part)
-			return part;
-	}
-	return NULL;
-}
-
-enum { DEEP = 8 }; /* a longer way back to the table is seen as a cycle by the order */
-
-/* Whether `to` is reached from `from` by what is needed and made, or dropped, in this run. */
-static bool reaches(const struct objects *all, const struct links *links, const struct object *from,
-                    const struct object *to, int depth)
-{
-	bool old = links == &all->old_needs;
-
-	for (FOR_LINKS(i, links, all, from)) {
-		const struct object *needed = links->v[i];
-
-		if (needed == to || (old ? needed->was_part_of : needed->part_of) == to)
-			return true;
-		if (depth > 0 && (old ? object_drops(needed) : object_makes(needed)) &&
-		    reaches(all, links, needed, to, depth - 1))
-			return true;
-	}
-	return false;
-}
-
-/* Whether something else that o needs needs the table: then o is neither made nor dropped within the table. */
-static bool circles(const struct objects *all, const struct links *links, const struct object *o,
-                    const struct object *table)
-{
-	bool old = links == &all->old_needs;
-
-	for (FOR_LINKS(i, links, all, o)) {
-		const struct object *needed = links->v[i];
-		const struct object *whole = old ? needed->was_part_of : needed->part_of;
-
-		if (needed == table || whole == table || whole == o)
-			continue;
-		if ((old ? object_drops(needed) : object_makes(needed)) &&
-		    reaches(all, links, needed, table, DEEP))
-			return true;
-	}
-	return false;
-}
-
-static bool can_stand_within(const struct objects *all, const struct object *o, const struct object *table)
-{
-	return !circles(all, &all->new_needs, o, table);
-}
-
-static bool stands_in_table(const struct objects *all, const struct object *o, const struct object *table)
+static bool stands_in_table(const struct object *o, const struct object *table)
 {
 	const char *type = fact_value(o->new, "type");
 
 	if (fact_value(o->new, "not valid") || fact_value(o->new, "triggers enabled"))
 		return false;
 	return type && strcmp(type, "foreign key") != 0 && strcmp(type, "exclusion") != 0 &&
-	       is(table, "table") && !fact_value(table->new, "of type") && can_stand_within(all, o, table);
+	       is(table, "table") && !fact_value(table->new, "of type") && !o->made_apart;
 }
 
 /* The constructors and casts of a range come and go with it. */
@@ -127,6 +59,32 @@ static struct object *attaching(const struct objects *all, const struct object *
 	               : NULL;
 }
 
+/* A column that comes from a parent has the default that the parent's has there and then. */
+static bool is_handed_down(const struct objects *all, const struct object *preset,
+                           const struct object *parents_column)
+{
+	const struct object *above = objects_find(all, "column default", parents_column->new->name);
+	bool stands = above && above->new &&
+	              (object_makes(parents_column) ? !above->made_apart : above->action == ACTION_NONE);
+
+	return stands && strcmp(fact_value(above->new, "value"), fact_value(preset->new, "value")) == 0;
+}
+
+static bool stands_in_column(const struct objects *all, const struct object *preset,
+                             const struct object *column)
+{
+	const struct object *table = column->part_of, *parents;
+
+	if (!is(column, "column") || preset->made_apart || heir_like(all, table))
+		return false;
+	/* A partition is made for itself, and attached. */
+	if (object_makes(table) && fact_value(table->new, "partition bound"))
+		return true;
+	parents = heir_maker(all, column);
+	parents = parents ? parents : heir_parents_part(all, column, true);
+	return !parents || is_handed_down(all, preset, parents);
+}
+
 /* Whose statement makes o; NULL for its own. */
 static struct object *maker(const struct objects *all, struct object *o)
 {
@@ -140,13 +98,10 @@ static struct object *maker(const struct objects *all, struct object *o)
 		if (is(o, "column") || is(o, "view column"))
 			return whole;
 		if (is(o, "constraint"))
-			return stands_in_table(all, o, whole) ? whole : NULL;
+			return stands_in_table(o, whole) ? whole : NULL;
 		if (is(o, "column default"))
-			return is(whole, "column") && whole->part_of &&
-			                       can_stand_within(all, o, whole->part_of)
-			               ? whole
-			               : NULL;
-		if (is(o, "inheritance"))
+			return stands_in_column(all, o, whole) ? whole : NULL;
+		if (is(o, "inheritance") || is(o, "toast options"))
 			return whole;
 		if (is(o, "domain constraint"))
 			return !fact_value(o->new, "not valid") ? whole : NULL;
@@ -161,7 +116,7 @@ static struct object *maker(const struct objects *all, struct object *o)
 		return type_of(all, whole);
 	if (is(o, "family operator") || is(o, "family function"))
 		return own_class(all, &all->new_needs, o, false);
-	parent = parents_part(all, o, o->new, true);
+	parent = heir_parents_part(all, o, true);
 	return parent && object_makes(parent) ? parent : NULL;
 }
 
@@ -201,14 +156,12 @@ static bool ties(const struct objects *all, const struct object *o)
 	return false;
 }
 
-/* What can be dropped by itself, and must be. */
-static bool is_circle(const struct objects *all, const struct object *o, const struct object *whole)
+/* An index leaves its parent's when its table is detached, else when it goes. */
+static struct object *detaching(const struct objects *all, const struct object *index)
 {
-	if (is(o, "column default") && whole->was_part_of)
-		whole = whole->was_part_of;
-	return (is(o, "constraint") || is(o, "column default") || is(o, "policy") || is(o, "rule") ||
-	        is(o, "trigger")) &&
-	       circles(all, &all->old_needs, o, whole);
+	struct object *partition = objects_find(all, "partition", fact_value(index->old, "table"));
+
+	return partition && object_drops(partition) ? partition : NULL;
 }
 
 static struct object *dropper(const struct objects *all, struct object *o)
@@ -223,10 +176,11 @@ static struct object *dropper(const struct objects *all, struct object *o)
 			return parent;
 	if (is(o, "sequence owner") && whole && object_drops(whole))
 		return whole;
+	if (is(o, "index partition") && (parent = detaching(all, whole)))
+		return parent;
 	if (is(o, "sequence") && fact_value(o->old, "identity of") && whole)
 		return whole;
-	if (whole && object_drops(whole) && !ties(all, o) && !is(o, "sequence owner") &&
-	    !is_circle(all, o, whole))
+	if (whole && object_drops(whole) && !ties(all, o) && !is(o, "sequence owner") && !o->drops_apart)
 		return whole;
 	if (whole && is(o, "index") && is(whole, "constraint"))
 		return whole;
@@ -234,7 +188,7 @@ static struct object *dropper(const struct objects *all, struct object *o)
 		return type_of(all, whole);
 	if (index && (parent = parents_index(all, index)))
 		return parent;
-	parent = o->part_of && !is(o, "view column") ? parents_part(all, o, o->old, false) : NULL;
+	parent = o->part_of && !is(o, "view column") ? heir_parents_part(all, o, false) : NULL;
 	return parent && object_drops(parent) ? parent : NULL;
 }
 
@@ -252,6 +206,7 @@ void steps_fold(struct objects *all)
 	for (size_t i = 0; i < all->n; i++) {
 		struct object *o = &all->v[i], *by = NULL;
 
+		o->made_by = o->dropped_by = o;
 		if (object_makes(o) && (by = maker(all, o)))
 			o->made_by = by;
 		if (!object_drops(o))

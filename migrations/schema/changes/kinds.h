@@ -50,6 +50,7 @@ struct kind {
 	property_write *write_create, *write_drop; /* in the templates' stead */
 	property_write *write_change; /* instead of the properties, for a kind whose facts are one value */
 	property_write *write_together;
+	property_write *write_adjust; /* what was made by another's statement is put right */
 };
 
 const struct kind *kind_of(const char *fact); /* of a fact that is not known: one that refuses every change */

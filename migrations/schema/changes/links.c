@@ -20,6 +20,8 @@
 #define INHERITANCE "concat_ws(' ', 'inheritance', h.inhrelid, h.inhparent)"
 #define TABLES      " AND c.relkind IN ('r', 'p', 'f')"
 #define INDEXES     " AND c.relkind IN ('i', 'I')"
+#define TOASTED     "pg_class c JOIN pg_class t ON t.oid = c.reltoastrelid AND t.reloptions IS NOT NULL"
+#define COLUMN      "'pg_class'::regclass::oid || ' ' || a.attrelid || ' ' || a.attnum"
 
 /* One SELECT: each row says that `user` needs `needed`. */
 struct link {
@@ -81,6 +83,11 @@ static const struct link NEEDS[] = {
 	{ 0, WORD("clustered index", "x.indexrelid"), RELATION("x.indrelid"), "'p'",
 	  "pg_index x WHERE x.indisclustered" },
 
+	/* A table has a TOAST table once a column wants one; before, its options go nowhere. */
+	{ 0, WORD("toast options", "c.oid"), RELATION("c.oid"), "'p'", TOASTED },
+	{ 0, WORD("toast options", "c.oid"), COLUMN, "'n'",
+	  TOASTED " JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0" },
+
 	/* A partition is attached when it has what its parent has. */
 	{ 0, WORD("partition", "c.oid"), RELATION("c.oid"), "'p'", PARTITIONS TABLES },
 	{ 0, WORD("partition", "c.oid"), RELATION("h.inhparent"), "'n'", PARTITIONS TABLES },
@@ -90,12 +97,20 @@ static const struct link NEEDS[] = {
 	/* An index that not all partitions have yet: attaching one would make it.  'c': when it is made. */
 	{ 0, RELATION("x.indexrelid"), WORD("partition", "c.oid"), "'c'",
 	  PARTITIONS " JOIN pg_index x ON x.indrelid = h.inhparent AND NOT x.indisvalid" },
+	/* A table is made when its parents are what they will be: it has their columns, or is made like them. */
+	{ 0, RELATION("h.inhrelid"), COLUMN, "'c'",
+	  "pg_inherits h JOIN pg_attribute a ON a.attrelid = h.inhparent AND a.attnum > 0" },
+	{ 0, RELATION("h.inhrelid"), AT("pg_constraint", "k.oid"), "'c'",
+	  "pg_inherits h JOIN pg_constraint k ON k.conrelid = h.inhparent AND k.contype = 'c'" },
+	{ 0, WORD("partition", "c.oid"), COLUMN, "'n'",
+	  PARTITIONS TABLES
+	  " JOIN pg_attribute a ON a.attrelid IN (h.inhrelid, h.inhparent) AND a.attnum > 0" },
 	{ 0, WORD("partition", "c.oid"), AT("pg_constraint", "k.oid"), "'n'",
 	  PARTITIONS " JOIN pg_constraint k ON k.conrelid = c.oid AND k.contype = 'c'" },
 	/* A table inherits when it and its parent have their columns and checks. */
 	{ 0, INHERITANCE, RELATION("h.inhrelid"), "'p'", HEIRS },
 	{ 0, INHERITANCE, RELATION("h.inhparent"), "'n'", HEIRS },
-	{ 0, INHERITANCE, "'pg_class'::regclass::oid || ' ' || a.attrelid || ' ' || a.attnum", "'n'",
+	{ 0, INHERITANCE, COLUMN, "'n'",
 	  HEIRS " JOIN pg_attribute a ON a.attrelid IN (h.inhrelid, h.inhparent) AND a.attnum > 0" },
 	{ 0, INHERITANCE, AT("pg_constraint", "k.oid"), "'n'",
 	  HEIRS " JOIN pg_constraint k ON k.conrelid IN (h.inhrelid, h.inhparent) AND k.contype = 'c'" },

@@ -20,6 +20,7 @@ struct object {
 	bool disturbs;                /* altered in a way that its users do not survive */
 	const char *because;          /* of a REBUILD: the attribute, or the name of what it depends on */
 	struct object *dropped_by, *made_by; /* whose statement does it; itself when it has its own */
+	bool drops_apart, made_apart; /* by a statement of its own, since its whole's would make a circle */
 	size_t drop_step, make_step;  /* order.c's */
 };
 
@@ -34,6 +35,7 @@ struct objects {
 	size_t n;
 	struct links old_needs, old_users, new_needs, new_users;
 	const char *role;
+	int major; /* of the servers */
 	bool concurrently;
 };
 

@@ -9,10 +9,17 @@
 
 #define NO_STEP SIZE_MAX
 
+/* The one step comes before the other, since `user` needs what the other step is about. */
+struct pair {
+	size_t before, after;
+	struct object *user;
+	bool wanted; /* a better order, and no more: given up where it makes a circle */
+};
+
 struct graph {
 	struct step *steps; /* sorted: a smaller number is preferred */
 	size_t n;
-	size_t *before, *after; /* pairs: the one comes before the other */
+	struct pair *pairs;
 	size_t n_pairs, cap;
 };
 
@@ -68,17 +75,16 @@ static void add_steps(struct objects *all, struct graph *g)
 	}
 }
 
-static void add_pair(struct graph *g, size_t before, size_t after)
+static void add_pair(struct graph *g, size_t before, size_t after, struct object *user, bool wanted)
 {
 	if (before == NO_STEP || after == NO_STEP || before == after)
 		return;
 	if (g->n_pairs == g->cap) {
 		g->cap = g->cap ? 2 * g->cap : 1024;
-		g->before = mem_grow(g->before, g->cap, sizeof(*g->before));
-		g->after = mem_grow(g->after, g->cap, sizeof(*g->after));
+		g->pairs = mem_grow(g->pairs, g->cap, sizeof(*g->pairs));
 	}
-	g->before[g->n_pairs] = before;
-	g->after[g->n_pairs++] = after;
+	g->pairs[g->n_pairs++] =
+		(struct pair){ .before = before, .after = after, .user = user, .wanted = wanted };
 }
 
 static size_t drop_of(const struct object *o)
@@ -102,32 +108,40 @@ static bool alters_users(const struct object *o)
 	return o->action == ACTION_ALTER && strcmp(o->kind->name, "schema") != 0;
 }
 
-static void pair_old(const struct objects *all, struct graph *g, const struct object *user)
+/* What is dropped goes before that is altered which it needs; it must where the change is one that no user survives. */
+static void pair_old(const struct objects *all, struct graph *g, struct object *user)
 {
 	for (FOR_LINKS(i, &all->old_needs, all, user)) {
 		const struct object *needed = all->old_needs.v[i];
 
 		if (object_drops(user)) {
-			add_pair(g, drop_of(user), object_drops(needed) ? drop_of(needed) : NO_STEP);
-			add_pair(g, drop_of(user), alters_users(needed) ? needed->make_step : NO_STEP);
-		} else if (user->action == ACTION_ALTER && object_drops(needed) &&
-		           needed->action == ACTION_DROP) {
-			add_pair(g, user->make_step, drop_of(needed));
+			add_pair(g, drop_of(user), object_drops(needed) ? drop_of(needed) : NO_STEP, user,
+			         false);
+			add_pair(g, drop_of(user), alters_users(needed) ? needed->make_step : NO_STEP, user,
+			         !needed->disturbs);
+		} else if (user->action == ACTION_ALTER && needed->action == ACTION_DROP) {
+			add_pair(g, user->make_step, drop_of(needed), user, false);
 		}
 	}
 }
 
-static void pair_new(const struct objects *all, struct graph *g, const struct object *user)
+static void pair_new(const struct objects *all, struct graph *g, struct object *user)
 {
-	for (FOR_LINKS(i, &all->new_needs, all, user))
-		add_pair(g, make_of(all->new_needs.v[i]), make_of(user));
-	add_pair(g, make_of(user), user->make_step);
+	for (FOR_LINKS(i, &all->new_needs, all, user)) {
+		const struct object *needed = all->new_needs.v[i];
+
+		add_pair(g, make_of(needed), make_of(user), user, false);
+		/* What it has by another's statement is put right by one of its own. */
+		if (needed->kind->write_adjust && make_of(needed) != make_of(user))
+			add_pair(g, needed->make_step, make_of(user), user, true);
+	}
+	add_pair(g, make_of(user), user->make_step, user, false);
 	if (object_drops(user))
-		add_pair(g, drop_of(user), make_of(user));
+		add_pair(g, drop_of(user), make_of(user), user, false);
 }
 
 /* Relations, and types but for columns and indexes, have names in common. */
-static void pair_names(const struct objects *all, struct graph *g, const struct object *made)
+static void pair_names(const struct objects *all, struct graph *g, struct object *made)
 {
 	static const char *const KINDS[] = { "table",     "view",     "materialized view", "foreign table",
 		                             "sequence",  "index",    "composite type",    "enum",
@@ -140,7 +154,7 @@ static void pair_names(const struct objects *all, struct graph *g, const struct 
 		const struct object *other = objects_find(all, KINDS[i], made->new->name);
 
 		if (other && other != made && object_drops(other))
-			add_pair(g, drop_of(other), make_of(made));
+			add_pair(g, drop_of(other), make_of(made), made, false);
 	}
 }
 
@@ -174,103 +188,217 @@ static size_t heap_pop(struct heap *h)
 }
 
 /* Pairs by their first step: those of step s stand from first[s] to first[s + 1] in the result. */
-static size_t *group_pairs(const struct graph *g, size_t *first)
+static const struct pair **group_pairs(const struct graph *g, size_t *first)
 {
-	size_t *next = mem_new0((g->n + 1) * sizeof(*next)),
-	       *after = mem_new0((g->n_pairs + 1) * sizeof(*after));
+	size_t *next = mem_new0((g->n + 1) * sizeof(*next));
+	const struct pair **grouped = mem_new0((g->n_pairs + 1) * sizeof(struct pair *));
 
 	for (size_t i = 0; i < g->n_pairs; i++)
-		first[g->before[i] + 1]++;
+		first[g->pairs[i].before + 1]++;
 	for (size_t i = 0; i < g->n; i++)
 		first[i + 1] += first[i];
 	memcpy(next, first, g->n * sizeof(*next));
 	for (size_t i = 0; i < g->n_pairs; i++)
-		after[next[g->before[i]]++] = g->after[i];
+		grouped[next[g->pairs[i].before]++] = &g->pairs[i];
 	free(next);
-	return after;
+	return grouped;
 }
 
-/* A step that this one waits for, and that waits itself. */
-static size_t step_before(const struct graph *g, const size_t *waits, size_t step)
+/* For how many others a step still waits; DONE when it waits no more. */
+struct waiting {
+	size_t needed, wanted;
+	bool done;
+};
+
+/* A step that waits for what it wants alone: the first of them; NO_STEP for none. */
+static size_t contented(const struct waiting *waits, size_t n)
 {
-	for (size_t i = 0; i < g->n_pairs; i++)
-		if (g->after[i] == step && waits[g->before[i]] > 0)
-			return g->before[i];
+	for (size_t i = 0; i < n; i++)
+		if (!waits[i].done && waits[i].needed == 0)
+			return i;
 	return NO_STEP;
 }
 
-/* From any step that waits it leads back to a circle, and then round that. */
-static bool name_cycle(const struct graph *g, const size_t *waits, struct err *err)
-{
-	cleanup_buf struct buf names = BUF_INIT(BUF_TEXT_MAX);
-	size_t at = 0, n = 0, first;
-
-	while (waits[at] == 0)
-		at++;
-	for (size_t i = 0; i < g->n; i++)
-		at = step_before(g, waits, at);
-	first = at;
-	do {
-		const struct fact *f = object_fact(g->steps[at].object);
-
-		buf_fmt(&names, "%s%s %s", n++ ? ", " : "", f->kind, f->name);
-		at = step_before(g, waits, at);
-	} while (at != first && n < 8);
-	return err_set(err, ERR_REFUSED, "no order works: these wait for each other: %s", buf_text(&names));
-}
-
-/* Kahn's algorithm. */
-static bool sort(const struct graph *g, struct step *out, struct err *err)
+/* Kahn's algorithm; false where steps are left that wait for each other. */
+static bool sort(const struct graph *g, struct step *out, struct waiting *waits)
 {
 	cleanup_free size_t *first = mem_new0((g->n + 2) * sizeof(*first));
-	cleanup_free size_t *after = group_pairs(g, first);
-	cleanup_free size_t *waits = mem_new0((g->n + 1) * sizeof(*waits));
+	cleanup_free const struct pair **grouped = group_pairs(g, first);
 	cleanup_free size_t *ready = mem_new0((g->n + 1) * sizeof(*ready));
 	struct heap heap = { .v = ready };
 	size_t done = 0;
 
 	for (size_t i = 0; i < g->n_pairs; i++)
-		waits[g->after[i]]++;
+		*(g->pairs[i].wanted ? &waits[g->pairs[i].after].wanted : &waits[g->pairs[i].after].needed) +=
+			1;
 	for (size_t i = 0; i < g->n; i++)
-		if (waits[i] == 0)
+		if (waits[i].needed + waits[i].wanted == 0)
 			heap_push(&heap, i);
-	while (heap.n > 0) {
-		size_t step = heap_pop(&heap);
+	while (done < g->n) {
+		size_t step = heap.n > 0 ? heap_pop(&heap) : contented(waits, g->n);
 
+		if (step == NO_STEP)
+			return false;
+		waits[step].done = true;
 		out[done++] = g->steps[step];
-		for (size_t i = first[step]; i < first[step + 1]; i++)
-			if (--waits[after[i]] == 0)
-				heap_push(&heap, after[i]);
+		for (size_t i = first[step]; i < first[step + 1]; i++) {
+			struct waiting *w = &waits[grouped[i]->after];
+
+			*(grouped[i]->wanted ? &w->wanted : &w->needed) -= 1;
+			if (!w->done && w->needed + w->wanted == 0)
+				heap_push(&heap, grouped[i]->after);
+		}
 	}
-	return done == g->n || name_cycle(g, waits, err);
+	return true;
 }
 
-bool steps_order(struct objects *all, struct step **out, size_t *n, struct err *err)
-{
-	struct graph g = { .steps = NULL };
-	cleanup_free struct step *order = NULL;
-	bool ok;
+/* ------------------------------------------------------------------ circles */
 
-	add_steps(all, &g);
+/* Pairs that lead round, each one's `after` the next one's `before`; *n of them, the caller's. */
+static const struct pair **find_circle(const struct graph *g, const struct waiting *waits, size_t *n)
+{
+	const struct pair **why = mem_new0((g->n + 1) * sizeof(struct pair *)), **circle;
+	size_t at = 0, first;
+
+	for (size_t i = 0; i < g->n_pairs; i++) {
+		const struct pair *p = &g->pairs[i];
+
+		if (!p->wanted && !waits[p->before].done && !why[p->after])
+			why[p->after] = p;
+	}
+	while (waits[at].done)
+		at++;
+	/* From any step that waits it leads back to a circle, and then round that. */
+	for (size_t i = 0; i < g->n; i++)
+		at = why[at]->before;
+	first = at;
+	*n = 0;
+	do
+		(*n)++;
+	while ((at = why[at]->before) != first);
+	circle = mem_new0(*n * sizeof(struct pair *));
+	for (size_t i = *n; i-- > 0; at = why[at]->before)
+		circle[i] = why[at];
+	free(why);
+	return circle;
+}
+
+static void name_circle(const struct graph *g, const struct pair **circle, size_t n, struct err *err)
+{
+	static const char *const VERBS[] = { "drop", "alter", "create" };
+	enum { NAMED = 8 };
+	cleanup_buf struct buf names = BUF_INIT(BUF_TEXT_MAX);
+
+	for (size_t i = 0; i < n && i < NAMED; i++) {
+		const struct step *s = &g->steps[circle[i]->before];
+		const struct fact *f = object_fact(s->object);
+
+		buf_fmt(&names, "%s%s %s %s", i > 0 ? ", " : "", VERBS[s->kind], f->kind, f->name);
+	}
+	(void)err_set(err, ERR_REFUSED, "no order works: these wait for each other: %s", buf_text(&names));
+}
+
+/* What can be said by a statement of its own instead of its table's, so that the table need not wait for what it needs. */
+static bool loosen_part(const struct graph *g, const struct pair *p)
+{
+	static const char *const KINDS[] = { "constraint", "column default", "policy",
+		                             "rule",       "trigger",        "index" };
+	struct object *o = p->user;
+	bool drops = g->steps[p->before].kind == STEP_DROP;
+	bool *apart = drops ? &o->drops_apart : &o->made_apart;
+
+	if (*apart || (drops ? o->dropped_by : o->made_by) == o || o->part_of->kind->hangs)
+		return false;
+	for (size_t i = 0; i < sizeof(KINDS) / sizeof(*KINDS); i++)
+		*apart = *apart || strcmp(o->kind->name, KINDS[i]) == 0;
+	return *apart;
+}
+
+/* What is altered is dropped before the others and made again behind them, where that costs no data. */
+static bool loosen_change(const struct objects *all, const struct graph *g, const struct pair *p)
+{
+	const struct step *s = &g->steps[p->before];
+	struct object *o = s->object;
+
+	if (s->kind != STEP_ALTER || o->kind->holds_data || o->kind->hangs || !o->kind->drop || o->disturbs)
+		return false;
+	for (FOR_LINKS(i, &all->old_users, all, o))
+		if (all->old_users.v[i]->kind->holds_data)
+			return false;
+	o->action = ACTION_REBUILD;
+	o->because = "the order of the others";
+	return true;
+}
+
+/* Whether something was loosened, so that another order may do. */
+static bool loosen(struct objects *all, const struct graph *g, const struct pair **circle, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (loosen_part(g, circle[i]))
+			return true;
+	for (size_t i = 0; i < n; i++)
+		if (loosen_change(all, g, circle[i]))
+			return true;
+	return false;
+}
+
+/* ------------------------------------------------------------------ all of it */
+
+static void add_pairs(const struct objects *all, struct graph *g)
+{
 	for (size_t i = 0; i < all->n; i++) {
 		struct object *o = &all->v[i];
 
 		if (object_drops(o) || o->action == ACTION_ALTER)
-			pair_old(all, &g, o);
+			pair_old(all, g, o);
 		if (object_makes(o) || o->action == ACTION_ALTER) {
-			pair_new(all, &g, o);
-			pair_names(all, &g, o);
+			pair_new(all, g, o);
+			pair_names(all, g, o);
 		}
 	}
-	order = mem_new0((g.n + 1) * sizeof(*order));
-	ok = sort(&g, order, err);
+}
+
+/* *again: there is none yet, but what made a circle was loosened. */
+static bool order_once(struct objects *all, struct step **out, size_t *n, bool *again, struct err *err)
+{
+	struct graph g = { .steps = NULL };
+	cleanup_free const struct pair **circle = NULL;
+	cleanup_free struct waiting *waits = NULL;
+	size_t length = 0;
+
+	*again = false;
+	add_steps(all, &g);
+	add_pairs(all, &g);
+	struct step *order = mem_new0((g.n + 1) * sizeof(*order));
+	waits = mem_new0((g.n + 1) * sizeof(*waits));
+	bool ok = sort(&g, order, waits);
+	if (!ok) {
+		circle = find_circle(&g, waits, &length);
+		name_circle(&g, circle, length, err);
+		*again = loosen(all, &g, circle, length);
+		free(order);
+	} else {
+		*out = order;
+		*n = g.n;
+	}
 	free(g.steps);
-	free(g.before);
-	free(g.after);
-	if (!ok)
-		return false;
-	*out = order;
-	order = NULL;
-	*n = g.n;
-	return true;
+	free(g.pairs);
+	return ok;
+}
+
+bool steps_order(struct objects *all, struct step **out, size_t *n, struct err *err)
+{
+	bool again = true;
+
+	while (again) {
+		struct err circle = ERR_INIT;
+
+		if (!steps_spread(all, err))
+			return false;
+		steps_fold(all);
+		if (order_once(all, out, n, &again, &circle))
+			return true;
+		*err = circle;
+	}
+	return false;
 }

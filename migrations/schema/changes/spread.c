@@ -54,10 +54,13 @@ static bool survives(const struct object *user, const struct object *o)
 	return user->kind->hangs || strcmp(user->kind->name, "sequence") == 0;
 }
 
-/* Altered so that it does without, before the other is dropped. */
+/* Altered so that it does without, before the other is dropped; a column also with its type. */
 static bool leaves(const struct objects *all, const struct object *user, const struct object *o)
 {
-	return user->action == ACTION_ALTER && object_drops(o) && !needs(all, &all->new_needs, user, o);
+	bool alters = user->action == ACTION_ALTER ||
+	              (strcmp(user->kind->name, "column") == 0 && user->was_part_of != o);
+
+	return alters && object_drops(o) && !needs(all, &all->new_needs, user, o);
 }
 
 /* What a generated column holds is computed again. */

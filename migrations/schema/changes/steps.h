@@ -10,12 +10,6 @@
  * statement changes, is an error that names it. */
 MUST_CHECK bool steps_decide(struct objects *all, struct err *err);
 
-/* What goes with what is dropped, and comes again. */
-MUST_CHECK bool steps_spread(struct objects *all, struct err *err);
-
-/* Whose statement makes and drops what. */
-void steps_fold(struct objects *all);
-
 enum step_kind { STEP_DROP, STEP_ALTER, STEP_CREATE };
 
 struct step {
@@ -23,7 +17,16 @@ struct step {
 	enum step_kind kind;
 };
 
-/* The caller's, *n of them.  Steps that wait for each other are an error that names them. */
+/*
+ * The caller's, *n of them.  Steps that wait for each other are loosened: a part of a table is made or dropped by itself,
+ * what was altered is made again.  Those that wait all the same are an error that names them.
+ */
 MUST_CHECK bool steps_order(struct objects *all, struct step **out, size_t *n, struct err *err);
+
+/* What goes with what is dropped, and comes again. */
+MUST_CHECK bool steps_spread(struct objects *all, struct err *err);
+
+/* Whose statement makes and drops what. */
+void steps_fold(struct objects *all);
 
 #endif

@@ -12,6 +12,11 @@ static const struct kind_query QUERIES[] = {
 		" JOIN pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum"
 		" WHERE a.attgenerated = '' AND" OURS("pg_class", "r.oid") },
 
+	{ "toast options", .if_any = NEW_IN("pg_class") " AND relkind = 't' AND reloptions IS NOT NULL", .sql =
+		"SELECT " PSEUDO("toast options", "c.oid") "r.name, " SORTED("t.reloptions") " AS options"
+		" FROM pg_class c JOIN relation r ON r.oid = c.oid JOIN pg_class t ON t.oid = c.reltoastrelid"
+		" WHERE c.relkind = 'r' AND t.reloptions IS NOT NULL AND" OURS("pg_class", "c.oid") },
+
 	{ "partition", .if_any = NEW_IN("pg_class") " AND relispartition", .sql =
 		"SELECT " PSEUDO("partition", "c.oid") "r.name, p.name AS parent,"
 		" pg_get_expr(c.relpartbound, c.oid) AS bound"

@@ -1,6 +1,7 @@
 #include "migrations/schema/changes/kinds/columns.h"
 
 #include "migrations/schema/changes/ddl.h"
+#include "migrations/schema/changes/heirs.h"
 #include "migrations/schema/changes/kinds/options.h"
 #include "migrations/schema/changes/types.h"
 #include "migrations/schema/changes/words.h"
@@ -15,18 +16,14 @@
 static const struct object *parents_column(const struct objects *all, const struct object *o)
 {
 	const struct object *table = o->part_of;
-	const char *was = fact_value(table->old, "parents"), *is = fact_value(table->new, "parents");
-	cleanup_strv struct strv old = STRV_INIT, new = STRV_INIT;
+	const char *parents = fact_value(table->new, "parents");
+	cleanup_strv struct strv names = STRV_INIT;
 
-	if (!was || !is || !o->old)
-		return NULL;
-	words_list(&old, was);
-	words_list(&new, is);
-	for (size_t i = 0; i < new.n; i++) {
-		cleanup_free char *name = mem_fmt("%s%s", new.v[i], o->new->name + strlen(table->new->name));
-		const struct object *column = objects_find(all, "column", name);
+	words_list(&names, parents && o->old ? parents : "");
+	for (size_t i = 0; i < names.n; i++) {
+		const struct object *column = heir_column_above(all, o, names.v[i]);
 
-		if (column && column->old && column->new &&strv_has(&old, new.v[i]))
+		if (column && column->old && heir_is_tied(all, table, names.v[i]))
 			return column;
 	}
 	return NULL;
@@ -118,6 +115,47 @@ static bool add_column(struct writer *w, const struct object *o, struct err *err
 	if (!column_define(w->all, &sql, o, err))
 		return false;
 	ddl_add(w, o, "add", rewrites ? HAZARD_REWRITE | HAZARD_EXCLUSIVE_LOCK : 0, buf_text(&sql));
+	return true;
+}
+
+#define ALTER_COLUMN "ALTER TABLE {table} ALTER COLUMN {2} "
+
+/* Of a column that has come from a parent: what that has, and this has not, or in another way.  LIKE copies neither
+ * compression nor default. */
+static void put_right(struct writer *w, const struct object *o, const struct fact *above, bool like)
+{
+	const struct fact *is = o->new;
+
+	if (like ? fact_value(is, "compression") != NULL : !same_value(above, is, "compression"))
+		ddl_write(w, o, is, "compression", 0,
+		          fact_value(is, "compression") ? ALTER_COLUMN "SET COMPRESSION {compression}"
+		                                        : ALTER_COLUMN "SET COMPRESSION default");
+	if (!like && fact_value(above, "default") && !fact_value(is, "default"))
+		ddl_write(w, o, is, "drop default of", 0, ALTER_COLUMN "DROP DEFAULT");
+	if (fact_value(is, "not null") && !fact_value(above, "not null"))
+		ddl_write(w, o, is, "not null", HAZARD_EXCLUSIVE_LOCK, ALTER_COLUMN "SET NOT NULL");
+}
+
+static bool adjust_column(struct writer *w, const struct object *o, struct err *err)
+{
+	const struct object *table = o->part_of;
+	const char *parents = fact_value(table->new, "parents");
+	bool like = heir_like(w->all, table);
+	bool own = fact_value(table->new, "partition bound") && object_makes(table) && !like;
+	cleanup_strv struct strv names = STRV_INIT;
+
+	(void)err;
+	if (heir_maker(w->all, o)) {
+		put_right(w, o, heir_maker(w->all, o)->new, false);
+		return true;
+	}
+	words_list(&names, parents && !own ? parents : "");
+	for (size_t i = 0; i < names.n; i++) {
+		const struct object *above = heir_column_above(w->all, o, names.v[i]);
+
+		if (above)
+			put_right(w, o, above->new, like);
+	}
 	return true;
 }
 
@@ -265,8 +303,6 @@ static bool change_foreign_options(struct writer *w, const struct object *o, str
 	return true;
 }
 
-#define ALTER_COLUMN "ALTER TABLE {table} ALTER COLUMN {2} "
-
 static const struct property COLUMN[] = {
 	{ "identity", .write = drop_identity },
 	{ "generated", .decide = decide_generated, .unset = ALTER_COLUMN "DROP EXPRESSION" },
@@ -299,6 +335,7 @@ static const struct kind KIND_COLUMN = {
 	.properties = COLUMN,
 	.write_create = add_column,
 	.write_together = change_type,
+	.write_adjust = adjust_column,
 };
 
 /* What a view's columns are is said by its query. */

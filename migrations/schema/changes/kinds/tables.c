@@ -1,4 +1,5 @@
 #include "migrations/schema/changes/ddl.h"
+#include "migrations/schema/changes/heirs.h"
 #include "migrations/schema/changes/kinds/columns.h"
 #include "migrations/schema/changes/kinds/constraints.h"
 #include "migrations/schema/changes/kinds/options.h"
@@ -9,6 +10,8 @@
 
 #include <stdlib.h>
 #include <string.h>
+
+#define REWRITES (HAZARD_REWRITE | HAZARD_EXCLUSIVE_LOCK)
 
 static int by_position(const void *a, const void *b)
 {
@@ -51,21 +54,20 @@ static struct object **parts_within(const struct objects *all, const struct obje
 	return list;
 }
 
-/* An inherited column comes from its parent; a partition's are its own until it is attached. */
-static bool comes_by_itself(const struct object *table, const struct object *part)
-{
-	return fact_value(part->new, "inherited") && fact_value(table->new, "parents") &&
-	       !fact_value(table->new, "partition bound");
-}
-
 static bool add_columns(struct writer *w, struct buf *out, const struct object *table, size_t *written,
                         struct err *err)
 {
 	size_t n;
 	cleanup_free struct object **columns = parts_within(w->all, table, "column", &n);
+	const struct object *like = heir_like(w->all, table);
 
+	if (like) {
+		buf_fmt(out, "\n\tLIKE %s INCLUDING CONSTRAINTS INCLUDING GENERATED", like->new->name);
+		*written = 1;
+		return true;
+	}
 	for (size_t i = 0; i < n; i++) {
-		if (comes_by_itself(table, columns[i]))
+		if (heir_comes_along(columns[i]))
 			continue;
 		buf_str(out, (*written)++ ? ",\n\t" : "\n\t");
 		if (!column_define(w->all, out, columns[i], err))
@@ -78,10 +80,13 @@ static void add_constraints(struct writer *w, struct buf *out, const struct obje
 {
 	size_t n;
 	cleanup_free struct object **constraints = parts_within(w->all, table, "constraint", &n);
+	bool like = heir_like(w->all, table);
 
 	for (size_t i = 0; i < n; i++) {
-		if (comes_by_itself(table, constraints[i]) &&
-		    strcmp(fact_value(constraints[i]->new, "type"), "check") == 0)
+		const struct fact *f = constraints[i]->new;
+
+		if ((like ? fact_value(f, "inherited") != NULL : heir_comes_along(constraints[i])) &&
+		    strcmp(fact_value(f, "type"), "check") == 0)
 			continue;
 		buf_str(out, (*written)++ ? ",\n\t" : "\n\t");
 		ddl_expand(w->all, out, constraints[i], constraints[i]->new, "CONSTRAINT {1} ");
@@ -102,27 +107,6 @@ static void add_storage(struct buf *out, const struct fact *f)
 	for (size_t i = 0; i < items.n; i++)
 		buf_fmt(out, "%stoast.%s", own || i > 0 ? ", " : "", items.v[i]);
 	buf_char(out, ')');
-}
-
-/* A merged column has its parent's default, even one that it does not have here. */
-static void drop_defaults(struct writer *w, const struct object *table)
-{
-	size_t n;
-	cleanup_free struct object **columns = parts_within(w->all, table, "column", &n);
-	const char *parents = fact_value(table->new, "parents");
-	cleanup_strv struct strv names = STRV_INIT;
-
-	words_list(&names, parents && !fact_value(table->new, "partition bound") ? parents : "");
-	for (size_t i = 0; i < n; i++)
-		for (size_t k = 0; k < names.n && !fact_value(columns[i]->new, "default"); k++) {
-			cleanup_free char *name =
-				mem_fmt("%s%s", names.v[k], columns[i]->new->name + strlen(table->new->name));
-			const struct object *above = objects_find(w->all, "column", name);
-
-			if (above && above->new &&fact_value(above->new, "default"))
-				ddl_write(w, columns[i], columns[i]->new, "drop default of", 0,
-				          "ALTER TABLE {table} ALTER COLUMN {2} DROP DEFAULT");
-		}
 }
 
 /* Its columns are the type's: only what they have on top of it is said. */
@@ -169,7 +153,43 @@ static bool create_table(struct writer *w, const struct object *o, struct err *e
 	if (options.len > 0)
 		buf_fmt(&sql, " OPTIONS (%s)", buf_text(&options));
 	ddl_add(w, o, "create", 0, buf_text(&sql));
-	drop_defaults(w, o);
+	return true;
+}
+
+/* "public.t.c" of "public.t" */
+static bool is_column_of(const char *table, const char *column)
+{
+	size_t len = strlen(table);
+
+	return strncmp(column, table, len) == 0 && words_find_last(column, ".") == column + len;
+}
+
+/* Since 15 its sequences go along: those that are otherwise are put right. */
+static void keep_sequences(struct writer *w, const struct object *table)
+{
+	bool unlogged = fact_value(table->new, "unlogged");
+
+	for (size_t i = 0; w->all->major >= 15 && i < w->all->n; i++) {
+		const struct object *s = &w->all->v[i];
+		const char *column = s->old && s->new ? fact_value(s->old, "owned by") : NULL;
+
+		if (!column || strcmp(s->kind->name, "sequence") != 0 ||
+		    !is_column_of(table->new->name, column) ||
+		    unlogged == (fact_value(s->new, "unlogged") != NULL))
+			continue;
+		ddl_write(w, s, s->new, unlogged ? "logged" : "unlogged", 0,
+		          unlogged ? "ALTER SEQUENCE {name} SET LOGGED"
+		                   : "ALTER SEQUENCE {name} SET UNLOGGED");
+	}
+}
+
+static bool change_persistence(struct writer *w, const struct object *o, struct err *err)
+{
+	(void)err;
+	ddl_write(w, o, o->new, "unlogged", REWRITES,
+	          fact_value(o->new, "unlogged") ? "ALTER TABLE {name} SET UNLOGGED"
+	                                         : "ALTER TABLE {name} SET LOGGED");
+	keep_sequences(w, o);
 	return true;
 }
 
@@ -179,15 +199,6 @@ static bool change_options(struct writer *w, const struct object *o, struct err 
 
 	(void)err;
 	ddl_options(w, o, "options", what, "");
-	return true;
-}
-
-static bool change_toast_options(struct writer *w, const struct object *o, struct err *err)
-{
-	cleanup_free char *what = mem_fmt("ALTER %s %s", o->kind->noun, o->new->name);
-
-	(void)err;
-	ddl_options(w, o, "toast options", what, "toast.");
 	return true;
 }
 
@@ -226,18 +237,15 @@ static bool change_foreign(struct writer *w, const struct object *o, struct err 
 	return true;
 }
 
-#define REWRITES (HAZARD_REWRITE | HAZARD_EXCLUSIVE_LOCK)
-
 static const struct property TABLE[] = {
 	OWNED_BY("TABLE"),
-	{ "unlogged", .set = "ALTER TABLE {name} SET UNLOGGED", .unset = "ALTER TABLE {name} SET LOGGED",
-	  .hazards = REWRITES },
+	{ "unlogged", .write = change_persistence },
 	{ "access method", .set = "ALTER TABLE {name} SET ACCESS METHOD {access method\"}",
 	  .unset = "ALTER TABLE {name} SET ACCESS METHOD heap", .hazards = REWRITES },
 	{ "tablespace", .set = "ALTER TABLE {name} SET TABLESPACE {tablespace\"}",
 	  .unset = "ALTER TABLE {name} SET TABLESPACE pg_default", .hazards = REWRITES },
 	{ "options", .write = change_options },
-	{ "toast options", .write = change_toast_options },
+	{ "toast options", .how = HOW_FOLLOWS },
 	{ "replica identity", .after = true, .decide = decide_identity, .write = change_identity },
 	{ "clustered on", .how = HOW_FOLLOWS },
 	{ "row security", .after = true, .set = "ALTER TABLE {name} ENABLE ROW LEVEL SECURITY",
@@ -261,6 +269,24 @@ static const struct kind KIND_TABLE = {
 	.holds_data = true,
 	.properties = TABLE,
 	.write_create = create_table,
+};
+
+static bool change_toast_options(struct writer *w, const struct object *o, struct err *err)
+{
+	cleanup_free char *what = mem_fmt("ALTER TABLE %s", object_fact(o)->name);
+
+	(void)err;
+	ddl_options(w, o, "options", what, "toast.");
+	return true;
+}
+
+/* CREATE TABLE says them, too. */
+static const struct kind KIND_TOAST = {
+	.name = "toast options",
+	.rank = 44,
+	.write_create = change_toast_options,
+	.write_drop = change_toast_options,
+	.write_change = change_toast_options,
 };
 
 static const struct property FOREIGN_TABLE[] = {
@@ -342,7 +368,6 @@ static const struct kind KIND_CLUSTERED = {
 	.properties = CLUSTERED_INDEX,
 };
 
-const struct kind *const KIND_TABLES[] = { &KIND_SCHEMA,        &KIND_TABLE,
-	                                   &KIND_FOREIGN_TABLE, &KIND_PARTITION,
-	                                   &KIND_INHERITANCE,   &KIND_REPLICA_IDENTITY,
-	                                   &KIND_CLUSTERED,     NULL };
+const struct kind *const KIND_TABLES[] = { &KIND_SCHEMA,           &KIND_TABLE,     &KIND_TOAST,
+	                                   &KIND_FOREIGN_TABLE,    &KIND_PARTITION, &KIND_INHERITANCE,
+	                                   &KIND_REPLICA_IDENTITY, &KIND_CLUSTERED, NULL };
