@@ -111,7 +111,7 @@ function extensions(    i, n, name, where) {
 		if (!has("extension " name) || !has("extension again " name))
 			continue
 		toss("extension " name)
-		where = "public"
+		where = pick("public|public|app")
 		say("CREATE EXTENSION " name " SCHEMA " where)
 		MADE["extension " name] = where
 		dress("EXTENSION", name, "", 1)
@@ -424,8 +424,8 @@ function checks(t) {
 	if (there(t, "n1") && has("check n " t)) {
 		toss("check n " t)
 		say("ALTER TABLE " t " ADD CONSTRAINT n_small CHECK (" \
-		    (PARTITIONED[t] ? "n1 > -100" : pick("n1 > -100|n1 BETWEEN -100 AND 1000 AND id > 0|n1 IN (-1, 0, 1, 2, 3, 4, 8, 9)|NOT (n1 < -50 AND id < 0)")) \
-		    ")" (PARTITIONED[t] ? "" : maybe(25, " NOT VALID")))
+		    pick("n1 > -100|n1 BETWEEN -100 AND 1000 AND id > 0|n1 IN (-1, 0, 1, 2, 3, 4, 8, 9)|NOT (n1 < -50 AND id < 0)") \
+		    ")" maybe(25, " NOT VALID"))
 	}
 	if (there(t, "t1") && TYPE[t, "t1"] ~ /varchar|text/ && has("check t " t)) {
 		toss("check t " t)
@@ -564,6 +564,8 @@ function inheritance(    parents, s) {
 	parents = pick("app.parent|app.parent|app.parent, app.other_parent|app.other_parent, app.parent")
 	say("CREATE TABLE app.child (own " pick("int|bigint") maybe(40, ", n1 int DEFAULT 9") ") INHERITS (" parents ")")
 	say_maybe(50, "CREATE INDEX child_own ON app.child (own)")
+	if (parents ~ /app.parent/)
+		say_maybe(40, "ALTER TABLE app.child ALTER n1 " pick("SET DEFAULT 7|SET DEFAULT 8|DROP DEFAULT|SET NOT NULL"))
 	if (has("grandchild"))
 		say("CREATE TABLE app.grandchild (more text) INHERITS (app.child)")
 }
@@ -578,13 +580,16 @@ function partitioned(t, by,    s) {
 	toss("partitioned columns " t)
 	s = "id bigint NOT NULL"
 	TYPE[t, "id"] = "bigint"
+	COLUMNS[t] = "id"
 	if (chance(70)) {
 		s = s ", n1 int" maybe(50, " DEFAULT " pick("1|2"))
 		TYPE[t, "n1"] = "int"
+		COLUMNS[t] = COLUMNS[t] "|n1"
 	}
 	if (chance(60)) {
 		s = s ", t1 " pick("text|varchar(50)")
 		TYPE[t, "t1"] = "text"
+		COLUMNS[t] = COLUMNS[t] "|t1"
 	}
 	say("CREATE TABLE " t " (" s ") PARTITION BY " by " (id)")
 	if (by == "RANGE") {
@@ -602,6 +607,8 @@ function partitioned(t, by,    s) {
 	if (by != "HASH" && has("default partition " t))
 		say("CREATE TABLE " t "_rest PARTITION OF " t " DEFAULT")
 	finish_table(t, "PARTITIONED")
+	if (by == "RANGE") # the others may lack a partition for a row
+		rows(t)
 	if (has("partition index " t))
 		say("CREATE INDEX own_" hash(t) " ON " t "_1 (id, (id + 2), id)")
 }

@@ -1,0 +1,12 @@
+-- A parsed body moves from a table that goes to one that comes; what the one needs waits for the other to go.
+CREATE TYPE mood AS ENUM ('new');
+CREATE TABLE gone (id bigint NOT NULL, e mood);
+CREATE FUNCTION ids() RETURNS SETOF bigint LANGUAGE sql BEGIN ATOMIC SELECT id FROM gone; END;
+-- The same over a function that a check of the old table and the new one need.
+CREATE FUNCTION twice(x bigint) RETURNS bigint LANGUAGE sql IMMUTABLE AS $$ SELECT $1 * 2 $$;
+CREATE TABLE checked (id bigint NOT NULL, CHECK (twice(id) > 0));
+CREATE FUNCTION of_checked() RETURNS SETOF bigint LANGUAGE sql BEGIN ATOMIC SELECT id FROM checked; END;
+COMMENT ON FUNCTION of_checked() IS 'stays';
+GRANT EXECUTE ON FUNCTION of_checked() TO pg_monitor;
+INSERT INTO gone VALUES (1, 'new');
+INSERT INTO checked VALUES (1);

@@ -1,0 +1,11 @@
+CREATE TABLE parent (id bigint, n int DEFAULT 2, t text DEFAULT 'x', u text);
+CREATE TABLE child (own int) INHERITS (parent);
+CREATE TABLE grandchild (more text) INHERITS (child);
+ALTER TABLE ONLY child ALTER t SET DEFAULT 'y';
+ALTER TABLE ONLY child ALTER u SET NOT NULL;
+ALTER TABLE grandchild ALTER t DROP DEFAULT;
+INSERT INTO parent VALUES (1, 1);
+CREATE TABLE a (n int DEFAULT 1);
+CREATE TABLE b (own int) INHERITS (a);
+ALTER TABLE ONLY b ALTER n DROP DEFAULT, ALTER n SET NOT NULL;
+CREATE TABLE c (own_c int) INHERITS (b);
