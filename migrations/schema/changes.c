@@ -17,6 +17,7 @@ const char *hazard_name(enum hazard h)
 	case HAZARD_EXCLUSIVE_LOCK: return "exclusive lock";
 	case HAZARD_INDEX_BUILD: return "index build";
 	case HAZARD_NOT_TRANSACTIONAL: return "not transactional";
+	case HAZARD_WRITE_LOCK: return "write lock";
 	}
 	return "unknown";
 }

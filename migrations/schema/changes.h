@@ -13,10 +13,11 @@
 
 enum hazard {
 	HAZARD_DATA_LOSS = 1,
-	HAZARD_REWRITE = 2,
-	HAZARD_EXCLUSIVE_LOCK = 4,
+	HAZARD_REWRITE = 2,          /* a table or what it stores for a view gets other files */
+	HAZARD_EXCLUSIVE_LOCK = 4,   /* nobody reads a table that was there: ACCESS EXCLUSIVE */
 	HAZARD_INDEX_BUILD = 8,
 	HAZARD_NOT_TRANSACTIONAL = 16,
+	HAZARD_WRITE_LOCK = 32,      /* nobody writes to one: SHARE, SHARE ROW EXCLUSIVE */
 };
 
 struct change {

@@ -3,19 +3,21 @@
 #include <stdio.h>
 #include <string.h>
 
-/* All that can be seen of tables: the file of each, and whether this session excludes everybody else from it.  A table
- * that was dropped is in the list of locks alone. */
+/* All that can be seen of tables: the file of each, and whether this session excludes everybody else from it, or all that
+ * write.  A table that was dropped is in the list of locks alone. */
 static const char PREPARE[] =
 	"PREPARE hazards_look AS SELECT coalesce(c.oid, l.relation)::text,"
 	" quote_ident(n.nspname) || '.' || quote_ident(c.relname), c.relfilenode::text,"
-	" l.relation IS NOT NULL"
+	" coalesce(l.all, false), coalesce(l.writers, false)"
 	" FROM (SELECT * FROM pg_class WHERE relkind IN ('r', 'p', 'm', 'f') AND oid >= 16384) AS c"
 	" JOIN pg_namespace n ON n.oid = c.relnamespace"
-	" FULL JOIN (SELECT DISTINCT relation FROM pg_locks WHERE pid = pg_backend_pid() AND granted"
-	" AND locktype = 'relation' AND mode = 'AccessExclusiveLock'"
-	" AND database = (SELECT oid FROM pg_database WHERE datname = current_database())) AS l"
+	" FULL JOIN (SELECT relation, bool_or(mode = 'AccessExclusiveLock') AS all, true AS writers"
+	" FROM pg_locks WHERE pid = pg_backend_pid() AND granted AND locktype = 'relation'"
+	" AND mode IN ('AccessExclusiveLock', 'ExclusiveLock', 'ShareRowExclusiveLock', 'ShareLock')"
+	" AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+	" GROUP BY relation) AS l"
 	" ON l.relation = c.oid ORDER BY 1";
-enum { OID, NAME, FILENODE, LOCKED };
+enum { OID, NAME, FILENODE, LOCKED, LOCKED_TO_WRITERS };
 
 static bool look(struct db *db, struct rows **out, struct err *err)
 {
@@ -47,9 +49,14 @@ static long find(const struct rows *rows, const char *oid)
 	return -1;
 }
 
-static bool is_locked(const struct rows *rows, long i)
+static bool is_locked(const struct rows *rows, long i, size_t column)
 {
-	return i >= 0 && rows_get(rows, (size_t)i, LOCKED)[0] == 't';
+	return i >= 0 && rows_get(rows, (size_t)i, column)[0] == 't';
+}
+
+static bool gets_locked(const struct rows *before, long i, const struct rows *after, long k, size_t column)
+{
+	return is_locked(after, k, column) && !is_locked(before, i, column);
 }
 
 static bool is_rewritten(const struct rows *before, long i, const struct rows *after, long k)
@@ -77,8 +84,11 @@ static size_t compare(const struct hazards *h, const struct rows *before, const 
 
 		if (is_rewritten(before, was, after, is) && !(c->hazards & HAZARD_REWRITE))
 			n += say(way, "rewrite", name, c);
-		if (is_locked(after, is) && !is_locked(before, was) && !(c->hazards & HAZARD_EXCLUSIVE_LOCK))
-			n += say(way, "lock", name, c);
+		if (gets_locked(before, was, after, is, LOCKED) && !(c->hazards & HAZARD_EXCLUSIVE_LOCK))
+			n += say(way, "exclusive lock", name, c);
+		else if (gets_locked(before, was, after, is, LOCKED_TO_WRITERS) &&
+		         !(c->hazards & (HAZARD_EXCLUSIVE_LOCK | HAZARD_WRITE_LOCK)))
+			n += say(way, "write lock", name, c);
 	}
 	return n;
 }

@@ -1,5 +1,6 @@
 #include "migrations/schema/changes/ddl.h"
 
+#include "migrations/schema/changes/hazards.h"
 #include "migrations/schema/changes/kinds/presets.h"
 #include "migrations/schema/changes/words.h"
 
@@ -158,7 +159,7 @@ void ddl_add(struct writer *w, const struct object *o, const char *did, unsigned
 {
 	struct change *c = append(w, o, did, sql);
 
-	c->hazards = hazards;
+	c->hazards = hazards | hazards_of_locks(w->all, o, sql);
 	for (size_t i = 0; i < w->added.n; i++)
 		c->commit_before = c->commit_before || strstr(sql, w->added.v[i]);
 	if (c->commit_before)

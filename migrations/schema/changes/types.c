@@ -99,8 +99,8 @@ unsigned type_hazards(const char *from, const char *to)
 	cleanup_free char *was = base_type(from), *is = base_type(to);
 
 	if (keeps_form(from, to, was, is))
-		return HAZARD_EXCLUSIVE_LOCK;
-	return HAZARD_EXCLUSIVE_LOCK | HAZARD_REWRITE | (loses(from, to, was, is) ? HAZARD_DATA_LOSS : 0U);
+		return 0;
+	return HAZARD_REWRITE | (loses(from, to, was, is) ? HAZARD_DATA_LOSS : 0U);
 }
 
 /* pg_type.typstorage of the server's own types that are not "extended". */

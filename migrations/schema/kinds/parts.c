@@ -4,10 +4,15 @@
  * its dependencies allow.  Addresses that pg_depend does not have begin with a word; changes/side.c knows them. */
 #define PSEUDO(word, oid) "concat_ws(' ', '" word "', " oid ", 0) AS address, "
 
+/* Which functions it calls stands in its tree alone: nothing depends on those of initdb. */
+#define VOLATILE(tree) \
+	"EXISTS (SELECT FROM regexp_matches(" tree "::text, ':(?:funcid|opfuncid) (\\d+)', 'g') m" \
+	" JOIN pg_proc p ON p.oid = m[1]::oid WHERE p.provolatile = 'v') AS volatile"
+
 static const struct kind_query QUERIES[] = {
 	{ "column default", .if_any = "pg_attrdef", .sql =
 		"SELECT " ADDRESS("pg_attrdef", "d.oid") "r.name || '.' || quote_ident(a.attname) AS name,"
-		" pg_get_expr(d.adbin, d.adrelid) AS \"value:expression\""
+		" pg_get_expr(d.adbin, d.adrelid) AS \"value:expression\", " VOLATILE("d.adbin")
 		" FROM pg_attrdef d JOIN relation r ON r.oid = d.adrelid"
 		" JOIN pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum"
 		" WHERE a.attgenerated = '' AND" OURS("pg_class", "r.oid") },

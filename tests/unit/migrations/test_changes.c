@@ -254,6 +254,53 @@ static void test_hazards(void **state)
 	assert_string_equal(find_change(&changes, "ADD COLUMN d")->about, "table public.t: add column d");
 }
 
+/* What keeps others out of tables that are there; of those that are made nobody waits for anything. */
+static void test_hazards_to_others(void **state)
+{
+	static const struct pair p = {
+		.from = "CREATE TABLE t (a bigint PRIMARY KEY, b bigint); CREATE TABLE u (a bigint PRIMARY "
+		        "KEY);"
+			" CREATE DOMAIN d AS integer CHECK (VALUE > 0); CREATE DOMAIN e AS integer",
+		.to = "CREATE TABLE u (a bigint PRIMARY KEY); CREATE DOMAIN d AS integer CHECK (VALUE > 0);"
+		      " CREATE DOMAIN e AS integer; CREATE TABLE t (a bigint PRIMARY KEY, b bigint DEFAULT 1"
+		      " CHECK (b > 0) REFERENCES u, c uuid DEFAULT gen_random_uuid(), n timestamptz DEFAULT "
+		      "now(),"
+		      " d d, e e); CREATE INDEX t_c ON t (c);"
+		      " CREATE TABLE v (a bigint PRIMARY KEY REFERENCES t, b bigint); CREATE INDEX v_b ON v "
+		      "(b);"
+		      " ALTER TABLE v ENABLE ROW LEVEL SECURITY",
+	};
+	static const struct {
+		const char *part;
+		unsigned hazards;
+	} CASES[] = {
+		{ "ADD COLUMN c ", HAZARD_REWRITE | HAZARD_EXCLUSIVE_LOCK }, /* volatile */
+		{ "ADD COLUMN n ", HAZARD_EXCLUSIVE_LOCK },
+		{ "ADD COLUMN d ", HAZARD_REWRITE | HAZARD_EXCLUSIVE_LOCK }, /* its domain has a check */
+		{ "ADD COLUMN e ", HAZARD_EXCLUSIVE_LOCK },
+		{ "SET DEFAULT", HAZARD_EXCLUSIVE_LOCK },
+		{ "ADD CONSTRAINT t_b_check", HAZARD_EXCLUSIVE_LOCK },
+		{ "VALIDATE CONSTRAINT t_b_check", 0 },
+		{ "ADD CONSTRAINT t_b_fkey", HAZARD_WRITE_LOCK },
+		{ "ADD CONSTRAINT v_a_fkey", HAZARD_WRITE_LOCK }, /* of t, which it refers to */
+		{ "CREATE INDEX t_c", HAZARD_INDEX_BUILD | HAZARD_WRITE_LOCK },
+		{ "CREATE INDEX v_b", HAZARD_INDEX_BUILD },
+		{ "CREATE TABLE public.v", 0 },
+		{ "ENABLE ROW LEVEL SECURITY", 0 },
+	};
+	cleanup_db struct db *from = make_db("ch_from", &p, false), *to = make_db("ch_to", &p, true);
+	cleanup_changes struct changes changes = { .v = NULL };
+	struct err err = ERR_INIT;
+
+	(void)state;
+	if (!schema_changes(from, to, NULL, NULL, &changes, &err) || !apply(from, &changes, &err))
+		fail_msg("%s", err.msg);
+	for (size_t i = 0; i < sizeof(CASES) / sizeof(*CASES); i++)
+		if (find_change(&changes, CASES[i].part)->hazards != CASES[i].hazards)
+			fail_msg("%s: hazards %u", CASES[i].part,
+			         find_change(&changes, CASES[i].part)->hazards);
+}
+
 /* What cannot be expressed is an error that names it. */
 static void test_refusals(void **state)
 {
@@ -308,7 +355,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_relations),         cmocka_unit_test(test_others),
 		cmocka_unit_test(test_renames_keep_rows), cmocka_unit_test(test_hazards),
-		cmocka_unit_test(test_refusals),
+		cmocka_unit_test(test_hazards_to_others), cmocka_unit_test(test_refusals),
 	};
 
 	return cmocka_run_group_tests(tests, make_roles, NULL);

@@ -1,6 +1,7 @@
 #include "migrations/schema/changes/kinds/columns.h"
 
 #include "migrations/schema/changes/ddl.h"
+#include "migrations/schema/changes/hazards.h"
 #include "migrations/schema/changes/heirs.h"
 #include "migrations/schema/changes/kinds/options.h"
 #include "migrations/schema/changes/types.h"
@@ -109,18 +110,17 @@ bool column_define(const struct objects *all, struct buf *out, const struct obje
 static bool add_column(struct writer *w, const struct object *o, struct err *err)
 {
 	cleanup_buf struct buf sql = BUF_INIT(BUF_TEXT_MAX);
-	bool rewrites = fact_value(o->new, "generated") || fact_value(o->new, "identity");
 
 	ddl_expand(w->all, &sql, o, o->new, "ALTER TABLE {1} ADD COLUMN ");
 	if (!column_define(w->all, &sql, o, err))
 		return false;
-	ddl_add(w, o, "add", rewrites ? HAZARD_REWRITE | HAZARD_EXCLUSIVE_LOCK : 0, buf_text(&sql));
+	ddl_add(w, o, "add", hazards_fills_rows(w->all, o) ? HAZARD_REWRITE : 0, buf_text(&sql));
 	return true;
 }
 
 #define ALTER_COLUMN "ALTER TABLE {table} ALTER COLUMN {2} "
 
-/* Of a column that has come from a parent: what that has, and this has not, or in another way.  LIKE copies neither
+/* Of a column that has come from a parent: what that has, and this has not, or the reverse.  LIKE copies neither
  * compression nor default. */
 static void put_right(struct writer *w, const struct object *o, const struct fact *above, bool like)
 {
@@ -132,8 +132,10 @@ static void put_right(struct writer *w, const struct object *o, const struct fac
 		                                        : ALTER_COLUMN "SET COMPRESSION default");
 	if (!like && fact_value(above, "default") && !fact_value(is, "default"))
 		ddl_write(w, o, is, "drop default of", 0, ALTER_COLUMN "DROP DEFAULT");
-	if (fact_value(is, "not null") && !fact_value(above, "not null"))
-		ddl_write(w, o, is, "not null", HAZARD_EXCLUSIVE_LOCK, ALTER_COLUMN "SET NOT NULL");
+	if (!same_value(is, above, "not null"))
+		ddl_write(w, o, is, "not null", 0,
+		          fact_value(is, "not null") ? ALTER_COLUMN "SET NOT NULL"
+		                                     : ALTER_COLUMN "DROP NOT NULL");
 }
 
 static bool adjust_column(struct writer *w, const struct object *o, struct err *err)
@@ -203,7 +205,7 @@ static bool change_not_null(struct writer *w, const struct object *o, struct err
 
 	(void)err;
 	if (!partition || !parent_does(w->all, o, "not null"))
-		ddl_write(w, o, o->new, "not null", HAZARD_EXCLUSIVE_LOCK, sql);
+		ddl_write(w, o, o->new, "not null", 0, sql);
 	return true;
 }
 
@@ -330,7 +332,7 @@ static const struct kind KIND_COLUMN = {
 	.rank = 41,
 	.word = ".",
 	.drop = "ALTER TABLE {1} DROP COLUMN {2}",
-	.drop_hazards = HAZARD_DATA_LOSS | HAZARD_EXCLUSIVE_LOCK,
+	.drop_hazards = HAZARD_DATA_LOSS,
 	.holds_data = true,
 	.properties = COLUMN,
 	.write_create = add_column,
@@ -359,6 +361,7 @@ const struct kind KIND_VIEW_COLUMN = {
 
 static const struct property DEFAULT[] = {
 	{ "value", .set = ALTER_COLUMN "SET DEFAULT {value}" },
+	{ "volatile", .how = HOW_FOLLOWS },
 	END_OF_PROPERTIES,
 };
 

@@ -68,7 +68,7 @@ static bool add_constraint(struct writer *w, const struct object *o, struct err 
 	                                                           : "ALTER TABLE {2} ADD CONSTRAINT {1} ");
 	constraint_define(w->all, &sql, o);
 	buf_str(&sql, later ? NOT_VALID : "");
-	ddl_add(w, o, "add", builds ? HAZARD_INDEX_BUILD | HAZARD_EXCLUSIVE_LOCK : 0, buf_text(&sql));
+	ddl_add(w, o, "add", builds ? HAZARD_INDEX_BUILD : 0, buf_text(&sql));
 	if (later)
 		ddl_write(w, o, o->new, "validate", 0, "ALTER TABLE {2} VALIDATE CONSTRAINT {1}");
 	return true;
@@ -105,7 +105,6 @@ static const struct kind KIND_CONSTRAINT = {
 	.rank = 56,
 	.word = " on ",
 	.drop = "ALTER TABLE {2} DROP CONSTRAINT {1}",
-	.drop_hazards = HAZARD_EXCLUSIVE_LOCK,
 	.properties = CONSTRAINT,
 	.write_create = add_constraint,
 };
@@ -150,7 +149,7 @@ static bool drop_index(struct writer *w, const struct object *o, struct err *err
 	bool concurrent = w->all->concurrently && stands_on_old_table(w->all, o->old);
 
 	(void)err;
-	ddl_write(w, o, o->old, "drop", concurrent ? HAZARD_NOT_TRANSACTIONAL : HAZARD_EXCLUSIVE_LOCK,
+	ddl_write(w, o, o->old, "drop", concurrent ? HAZARD_NOT_TRANSACTIONAL : 0,
 	          concurrent ? "DROP INDEX CONCURRENTLY {name}" : "DROP INDEX {name}");
 	return true;
 }
@@ -219,8 +218,7 @@ static const struct property INDEX[] = {
 	{ "not ready", .decide = decide_invalid },
 	{ "not live", .decide = decide_invalid },
 	{ "tablespace", .set = "ALTER INDEX {name} SET TABLESPACE {tablespace\"}",
-	  .unset = "ALTER INDEX {name} SET TABLESPACE pg_default",
-	  .hazards = HAZARD_REWRITE | HAZARD_EXCLUSIVE_LOCK },
+	  .unset = "ALTER INDEX {name} SET TABLESPACE pg_default", .hazards = HAZARD_REWRITE },
 	{ "statistics targets", .after = true, .write = change_targets },
 	END_OF_PROPERTIES,
 };

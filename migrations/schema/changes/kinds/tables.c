@@ -11,8 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define REWRITES (HAZARD_REWRITE | HAZARD_EXCLUSIVE_LOCK)
-
 static int by_position(const void *a, const void *b)
 {
 	const char *p = fact_value((*(struct object *const *)a)->new, "position");
@@ -186,7 +184,7 @@ static void keep_sequences(struct writer *w, const struct object *table)
 static bool change_persistence(struct writer *w, const struct object *o, struct err *err)
 {
 	(void)err;
-	ddl_write(w, o, o->new, "unlogged", REWRITES,
+	ddl_write(w, o, o->new, "unlogged", HAZARD_REWRITE,
 	          fact_value(o->new, "unlogged") ? "ALTER TABLE {name} SET UNLOGGED"
 	                                         : "ALTER TABLE {name} SET LOGGED");
 	keep_sequences(w, o);
@@ -241,9 +239,9 @@ static const struct property TABLE[] = {
 	OWNED_BY("TABLE"),
 	{ "unlogged", .write = change_persistence },
 	{ "access method", .set = "ALTER TABLE {name} SET ACCESS METHOD {access method\"}",
-	  .unset = "ALTER TABLE {name} SET ACCESS METHOD heap", .hazards = REWRITES },
+	  .unset = "ALTER TABLE {name} SET ACCESS METHOD heap", .hazards = HAZARD_REWRITE },
 	{ "tablespace", .set = "ALTER TABLE {name} SET TABLESPACE {tablespace\"}",
-	  .unset = "ALTER TABLE {name} SET TABLESPACE pg_default", .hazards = REWRITES },
+	  .unset = "ALTER TABLE {name} SET TABLESPACE pg_default", .hazards = HAZARD_REWRITE },
 	{ "options", .write = change_options },
 	{ "toast options", .how = HOW_FOLLOWS },
 	{ "replica identity", .after = true, .decide = decide_identity, .write = change_identity },
@@ -265,7 +263,7 @@ static const struct kind KIND_TABLE = {
 	.noun = "TABLE",
 	.rank = 40,
 	.drop = "DROP TABLE {name}",
-	.drop_hazards = HAZARD_DATA_LOSS | HAZARD_EXCLUSIVE_LOCK,
+	.drop_hazards = HAZARD_DATA_LOSS,
 	.holds_data = true,
 	.properties = TABLE,
 	.write_create = create_table,
@@ -329,7 +327,6 @@ static const struct kind KIND_PARTITION = {
 	.rank = 60,
 	.create = "ALTER TABLE {parent} ATTACH PARTITION {name} {bound}",
 	.drop = "ALTER TABLE {parent} DETACH PARTITION {name}",
-	.drop_hazards = HAZARD_EXCLUSIVE_LOCK,
 	.properties = PARTITION,
 };
 
@@ -339,7 +336,6 @@ static const struct kind KIND_INHERITANCE = {
 	.word = " from ",
 	.create = "ALTER TABLE {1} INHERIT {2}",
 	.drop = "ALTER TABLE {1} NO INHERIT {2}",
-	.drop_hazards = HAZARD_EXCLUSIVE_LOCK,
 };
 
 static const struct property IDENTITY_INDEX[] = {

@@ -32,7 +32,7 @@ static void retype_columns(struct writer *w, const struct object *o)
 		ddl_expand(w->all, &sql, c, c->old,
 		           "ALTER TABLE {1} ALTER COLUMN {2} TYPE {type} USING {2}::text");
 		buf_fmt(&sql, "%s::%s", text_ends(type, "[]") ? "[]" : "", type);
-		ddl_add(w, c, "type", HAZARD_REWRITE | HAZARD_EXCLUSIVE_LOCK, buf_text(&sql));
+		ddl_add(w, c, "type", HAZARD_REWRITE, buf_text(&sql));
 	}
 }
 
@@ -57,7 +57,7 @@ static void replace_type(struct writer *w, const struct object *o)
 	cleanup_free char *drop =
 		mem_fmt("DROP %s %.*s%s", noun, dot ? (int)(dot + 1 - o->new->name) : 0, o->new->name, last);
 
-	ddl_add(w, o, "rename", HAZARD_EXCLUSIVE_LOCK, rename);
+	ddl_add(w, o, "rename", 0, rename);
 	ddl_write(w, o, o->new, "create", 0, o->kind->create);
 	keep_constraints(w, o);
 	retype_columns(w, o);
@@ -349,12 +349,13 @@ static bool change_attributes(struct writer *w, const struct object *o, struct e
 	read_attributes(o, &old, &new);
 	for (size_t i = 0; i < old.n; i++)
 		if (!same_name(&new, old.v[i]))
-			write_attribute(w, o, old.v[i], "DROP", HAZARD_DATA_LOSS | HAZARD_EXCLUSIVE_LOCK);
+			write_attribute(w, o, old.v[i], "DROP", HAZARD_DATA_LOSS);
 	for (size_t i = 0; i < new.n; i++) {
 		const char *was = same_name(&old, new.v[i]);
 
 		if (!was || strcmp(was, new.v[i]) != 0)
-			write_attribute(w, o, new.v[i], was ? "ALTER" : "ADD", HAZARD_EXCLUSIVE_LOCK);
+			write_attribute(w, o, new.v[i], was ? "ALTER" : "ADD",
+			                was && has_typed_table(w->all, o) ? HAZARD_REWRITE : 0);
 	}
 	return true;
 }
