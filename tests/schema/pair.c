@@ -121,18 +121,18 @@ static bool load(struct pair *all, struct place *p, const char *path, struct err
 /* ------------------------------------------------------------------ the changes */
 
 /* One statement, which the extended protocol sees to.  A setting for the transaction outlives one of its own. */
-static bool run_one(struct place *p, const struct change *c, bool alone, struct err *err)
+static bool run_one(struct place *p, const struct change *c, bool alone, const char *way, struct err *err)
 {
 	static const char LOCAL[] = "SET LOCAL ";
 	cleanup_rows struct rows *none = NULL;
 	bool set = alone && text_starts(c->sql, LOCAL);
 	cleanup_free char *setting = set ? mem_fmt("SET %s", c->sql + strlen(LOCAL)) : NULL;
+	struct err why = ERR_INIT;
 
-	if (db_query(p->db, set ? setting : c->sql, DB_NO_ARGS, &none, err))
+	if (db_query(p->db, set ? setting : c->sql, DB_NO_ARGS, &none, &why))
 		return true;
-	err_wrap(err, "%s", err->sqlstate);
-	printf("%s: %s\n%s\n", c->about, err->msg, c->sql);
-	return false;
+	printf("%s: %s %s: %s: %s\n", way, why.sqlstate, why.msg, c->about, c->sql);
+	return err_set(err, ERR_DB, "the changes do not run");
 }
 
 /* What cannot be in a transaction stands between two, and so does what was committed before a change.  A lock that is
@@ -158,7 +158,7 @@ static bool run_changes(const struct pair *all, struct place *p, const struct ch
 		if (!begun && !apart && !db_run(p->db, "BEGIN", err))
 			return false;
 		begun = !apart;
-		if (!run_one(p, c, alone, err))
+		if (!run_one(p, c, alone, way, err))
 			return false;
 		if (all->hazards && !hazards_check(p->db, &hazards, c, way, found, err))
 			return false;
@@ -300,9 +300,8 @@ static bool judge(struct pair *all, struct place *p, const struct place *target,
 		++*found;
 	}
 	bool alone = all->hazards && p == &all->from;
-	if (!run_changes(all, p, &changes, alone, way, found, err))
-		return err_wrap(err, "the changes do not run");
-	if (!facts_are_same(p, target, way, found, err) || !second_is_empty(p, target, way, found, err) ||
+	if (!run_changes(all, p, &changes, alone, way, found, err) ||
+	    !facts_are_same(p, target, way, found, err) || !second_is_empty(p, target, way, found, err) ||
 	    !dumps_are_same(all, p, target, way, found, err) || !rows_read(p->db, &after, err))
 		return false;
 	*found += rows_lost(before, after, &changes, way);
