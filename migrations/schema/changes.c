@@ -112,31 +112,35 @@ static bool write_all(struct objects *all, struct changes *out, struct err *err)
 	return ok;
 }
 
+bool side_changes(const struct side *old, const struct side *new, const struct changes_options *options,
+                  struct changes *out, struct err *err)
+{
+	struct objects all = { .concurrently = options && options->concurrently, .major = old->major };
+	cleanup_changes struct changes made = { .v = NULL };
+
+	objects_match(old, new, &all);
+	add_renames(old, options, &made);
+	bool ok = write_all(&all, &made, err);
+	objects_clear(&all);
+	if (!ok)
+		return false;
+	*out = made;
+	made = (struct changes){ .v = NULL };
+	return true;
+}
+
 bool schema_changes(struct db *from, struct db *to, const struct schema_options *schema,
                     const struct changes_options *options, struct changes *out, struct err *err)
 {
 	struct side old = { .facts = NULL, .renames = STRV_INIT },
 		    new = { .facts = NULL, .renames = STRV_INIT };
-	struct objects all = { .concurrently = options && options->concurrently,
-		               .major = db_server_version(from) / 10000 };
-	cleanup_changes struct changes made = { .v = NULL };
-	bool ok;
 
 	if (db_server_version(from) / 10000 != db_server_version(to) / 10000)
 		return err_set(err, ERR_USAGE, "the two servers are of different major versions, %d and %d",
 		               db_server_version(from) / 10000, db_server_version(to) / 10000);
-	ok = side_read(from, schema, options, &old, err) && side_read(to, schema, NULL, &new, err);
-	if (ok) {
-		objects_match(&old, &new, &all);
-		add_renames(&old, options, &made);
-		ok = write_all(&all, &made, err);
-	}
-	objects_clear(&all);
+	bool ok = side_read(from, schema, options, &old, err) && side_read(to, schema, NULL, &new, err) &&
+	          side_changes(&old, &new, options, out, err);
 	side_clear(&old);
 	side_clear(&new);
-	if (!ok)
-		return err_wrap(err, "cannot make the changes");
-	*out = made;
-	made = (struct changes){ .v = NULL };
-	return true;
+	return ok || err_wrap(err, "cannot make the changes");
 }

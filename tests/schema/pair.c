@@ -14,7 +14,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/text.h"
-#include "migrations/schema/changes.h"
+#include "migrations/schema/changes/side.h"
 #include "tests/schema/dump.h"
 #include "tests/schema/hazards.h"
 #include "tests/schema/rows.h"
@@ -35,7 +35,7 @@ struct place {
 	char *name, *where;
 	struct db *db;
 	/* As it was before any change: */
-	struct schema *facts;
+	struct side side;
 	char *dump;
 };
 
@@ -82,7 +82,7 @@ static void place_name(struct place *p, const char *what)
 static void place_clear(struct place *p)
 {
 	place_close(p);
-	schema_free(p->facts);
+	side_clear(&p->side);
 	free(p->dump);
 	free(p->where);
 	free(p->name);
@@ -115,24 +115,24 @@ static bool load(struct pair *all, struct place *p, const char *path, struct err
 		return false;
 	if (!load_sql(p, buf_text(&sql), err))
 		return err_wrap(err, "%s does not load", path);
-	return schema_read(p->db, &OPTIONS, &p->facts, err) && dump_schema(p->where, &p->dump, err);
+	return side_read(p->db, &OPTIONS, NULL, &p->side, err) && dump_schema(p->where, &p->dump, err);
 }
 
 /* ------------------------------------------------------------------ the changes */
 
 /* One statement, which the extended protocol sees to.  A setting for the transaction outlives one of its own. */
-static bool run_one(struct place *p, const struct change *c, bool alone, struct err *err)
+static bool run_one(struct place *p, const struct change *c, bool alone, const char *way, struct err *err)
 {
 	static const char LOCAL[] = "SET LOCAL ";
 	cleanup_rows struct rows *none = NULL;
 	bool set = alone && text_starts(c->sql, LOCAL);
 	cleanup_free char *setting = set ? mem_fmt("SET %s", c->sql + strlen(LOCAL)) : NULL;
+	struct err why = ERR_INIT;
 
-	if (db_query(p->db, set ? setting : c->sql, DB_NO_ARGS, &none, err))
+	if (db_query(p->db, set ? setting : c->sql, DB_NO_ARGS, &none, &why))
 		return true;
-	err_wrap(err, "%s", err->sqlstate);
-	printf("%s: %s\n%s\n", c->about, err->msg, c->sql);
-	return false;
+	printf("%s: %s %s: %s: %s\n", way, why.sqlstate, why.msg, c->about, c->sql);
+	return err_set(err, ERR_DB, "the changes do not run");
 }
 
 /* What cannot be in a transaction stands between two, and so does what was committed before a change.  A lock that is
@@ -158,7 +158,7 @@ static bool run_changes(const struct pair *all, struct place *p, const struct ch
 		if (!begun && !apart && !db_run(p->db, "BEGIN", err))
 			return false;
 		begun = !apart;
-		if (!run_one(p, c, alone, err))
+		if (!run_one(p, c, alone, way, err))
 			return false;
 		if (all->hazards && !hazards_check(p->db, &hazards, c, way, found, err))
 			return false;
@@ -181,16 +181,12 @@ static bool is_place(const char *line)
 	       strncmp(number - strlen(WORDS), WORDS, strlen(WORDS)) == 0;
 }
 
-static bool facts_are_same(struct place *p, const struct place *target, const char *way, size_t *found,
-                           struct err *err)
+static size_t facts_differ(const struct side *is, const struct place *target, const char *way)
 {
-	cleanup_schema struct schema *is = NULL;
 	cleanup_buf struct buf text = BUF_INIT(BUF_TEXT_MAX);
 	size_t n = 0;
 
-	if (!schema_read(p->db, &OPTIONS, &is, err))
-		return false;
-	(void)schema_diff(target->facts, is, SCHEMA_INSIDE, &text);
+	(void)schema_diff(target->side.facts, is->facts, SCHEMA_INSIDE, &text);
 	cleanup_free char *copy = mem_strdup(buf_text(&text));
 	for (char *rest = copy, *line; (line = strsep(&rest, "\n"));) {
 		if (!*line || is_place(line))
@@ -200,17 +196,15 @@ static bool facts_are_same(struct place *p, const struct place *target, const ch
 		if (n <= LINES_MAX)
 			puts(line);
 	}
-	*found += n;
-	return true;
+	return n;
 }
 
-static bool second_is_empty(struct place *p, const struct place *target, const char *way, size_t *found,
+static bool second_is_empty(const struct side *is, const struct place *target, const char *way, size_t *found,
                             struct err *err)
 {
-	const struct changes_options plain = { .renames = NULL };
 	cleanup_changes struct changes second = { .v = NULL };
 
-	if (!schema_changes(p->db, target->db, &OPTIONS, &plain, &second, err))
+	if (!side_changes(is, &target->side, NULL, &second, err))
 		return err_wrap(err, "a second diff failed");
 	if (second.n > 0)
 		printf("%s: a second diff is not empty:\n", way);
@@ -218,6 +212,21 @@ static bool second_is_empty(struct place *p, const struct place *target, const c
 		printf("%s: %s\n", second.v[i].about, second.v[i].sql);
 	*found += second.n;
 	return true;
+}
+
+/* What is changed is read again once; the other side is as it was read before. */
+static bool facts_are_same(struct place *p, const struct place *target, const char *way, size_t *found,
+                           struct err *err)
+{
+	struct side is = { .facts = NULL, .renames = STRV_INIT };
+	bool ok = side_read(p->db, &OPTIONS, NULL, &is, err);
+
+	if (ok) {
+		*found += facts_differ(&is, target, way);
+		ok = second_is_empty(&is, target, way, found, err);
+	}
+	side_clear(&is);
+	return ok;
 }
 
 /* The dump of a database that is made of a dump. */
@@ -287,23 +296,23 @@ static bool dumps_are_same(struct pair *all, const struct place *p, const struct
 static bool judge(struct pair *all, struct place *p, const struct place *target, const char *way,
                   size_t *found, struct err *err)
 {
-	const struct changes_options plain = { .renames = NULL };
 	cleanup_changes struct changes changes = { .v = NULL };
 	cleanup_rows struct rows *before = NULL, *after = NULL;
 
 	if (!rows_read(p->db, &before, err))
 		return false;
-	if (!schema_changes(p->db, target->db, &OPTIONS, &plain, &changes, err))
+	/* A copy has the OIDs of what it is a copy of. */
+	const struct side *was = p == &all->copy ? &all->to.side : &p->side;
+	if (!side_changes(was, &target->side, NULL, &changes, err))
 		return err_wrap(err, "diff failed");
 	if (changes.n == 0) {
 		printf("%s: there is nothing to change\n", way);
 		++*found;
 	}
 	bool alone = all->hazards && p == &all->from;
-	if (!run_changes(all, p, &changes, alone, way, found, err))
-		return err_wrap(err, "the changes do not run");
-	if (!facts_are_same(p, target, way, found, err) || !second_is_empty(p, target, way, found, err) ||
-	    !dumps_are_same(all, p, target, way, found, err) || !rows_read(p->db, &after, err))
+	if (!run_changes(all, p, &changes, alone, way, found, err) ||
+	    !facts_are_same(p, target, way, found, err) || !dumps_are_same(all, p, target, way, found, err) ||
+	    !rows_read(p->db, &after, err))
 		return false;
 	*found += rows_lost(before, after, &changes, way);
 	return true;

@@ -41,6 +41,7 @@ bool side_read(struct db *db, const struct schema_options *schema, const struct 
 
 	if (!db_run(db, own ? "BEGIN ISOLATION LEVEL REPEATABLE READ" : "SAVEPOINT ripcord_side", err))
 		return err_wrap(err, "cannot read the schema");
+	out->major = db_server_version(db) / 10000;
 	ok = read_inside(db, schema, renamed, out, err);
 	ended = db_run(
 		db, own ? "ROLLBACK" : "ROLLBACK TO SAVEPOINT ripcord_side; RELEASE SAVEPOINT ripcord_side",

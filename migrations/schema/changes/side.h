@@ -17,10 +17,14 @@ struct side {
 	struct rows *needs, *aliases;
 	struct strv renames; /* the statements that were done before it was read */
 	char *role;          /* who is connected: the owner of what is made */
+	int major;           /* of the server */
 };
 
 MUST_CHECK bool side_read(struct db *db, const struct schema_options *schema,
                           const struct changes_options *renamed, struct side *out, struct err *err);
+/* schema_changes() between two that were read. */
+MUST_CHECK bool side_changes(const struct side *old, const struct side *new,
+                             const struct changes_options *options, struct changes *out, struct err *err);
 void side_clear(struct side *s);
 
 #endif
