@@ -8,10 +8,8 @@
 
 #include "base/strv.h"
 
-/* With `renamed` its renames are done before, in a transaction that is rolled back. */
-
-/* Rows of `needs`: what needs, what is needed, pg_depend's letter, 'c' where it waits to be made, 'p' where the first is a part of the second
- * and goes with it.  Rows of `aliases`: an address that is no fact's, and what stands for it. */
+/* Rows of `needs`: what needs, what is needed, pg_depend's letter, 'c' where it only waits to be made, 'p' where the first
+ * is a part of the second and goes with it.  Rows of `aliases`: an address that is no fact's, and what stands for it. */
 struct side {
 	struct schema *facts;
 	struct rows *needs, *aliases;
@@ -20,6 +18,7 @@ struct side {
 	int major;           /* of the server */
 };
 
+/* With `renamed` its renames are done before, in a transaction that is rolled back. */
 MUST_CHECK bool side_read(struct db *db, const struct schema_options *schema,
                           const struct changes_options *renamed, struct side *out, struct err *err);
 /* schema_changes() between two that were read. */
