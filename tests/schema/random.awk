@@ -560,12 +560,17 @@ function inheritance(    parents, s) {
 	say("CREATE TABLE app.other_parent (id bigint, z int)")
 	if (!has("child"))
 		return
+	# A column that is inherited alone can be made so by its parent, and no other way: those of a parent that comes
+	# and goes are the child's own.
 	toss("child")
-	parents = pick("app.parent|app.parent|app.parent, app.other_parent|app.other_parent, app.parent")
-	say("CREATE TABLE app.child (own " pick("int|bigint") maybe(40, ", n1 int DEFAULT 9") ") INHERITS (" parents ")")
+	parents = pick("app.parent|app.parent, app.other_parent")
+	say("CREATE TABLE app.child (own " pick("int|bigint") ", z int, n1 int" maybe(40, " DEFAULT 9") ") INHERITS (" parents ")")
 	say_maybe(50, "CREATE INDEX child_own ON app.child (own)")
-	if (parents ~ /app.parent/)
-		say_maybe(40, "ALTER TABLE app.child ALTER n1 " pick("SET DEFAULT 7|SET DEFAULT 8|DROP DEFAULT|SET NOT NULL"))
+	say_maybe(40, "ALTER TABLE app.child ALTER n1 " pick("SET DEFAULT 7|SET DEFAULT 8|DROP DEFAULT|SET NOT NULL"))
+	toss("own child")
+	parents = pick("app.parent|app.parent, app.other_parent|app.other_parent, app.parent|app.other_parent|")
+	say("CREATE TABLE app.own_child (id bigint NOT NULL, n1 int DEFAULT 1, t1 text, z int," \
+	    " CONSTRAINT n_pos CHECK (n1 > -5))" (parents == "" ? "" : " INHERITS (" parents ")"))
 	if (has("grandchild"))
 		say("CREATE TABLE app.grandchild (more text) INHERITS (app.child)")
 }

@@ -1,4 +1,5 @@
 #include "migrations/schema/changes/ddl.h"
+#include "migrations/schema/changes/heirs.h"
 #include "migrations/schema/changes/steps.h"
 #include "migrations/schema/store.h"
 
@@ -98,5 +99,5 @@ bool steps_decide(struct objects *all, struct err *err)
 				return false;
 		}
 	}
-	return true;
+	return heirs_decide(all, err);
 }

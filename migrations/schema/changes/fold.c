@@ -59,15 +59,19 @@ static struct object *attaching(const struct objects *all, const struct object *
 	               : NULL;
 }
 
+static bool stands_in_column(const struct objects *all, const struct object *preset,
+                             const struct object *column);
+
 /* A column that comes from a parent has the default that the parent's has there and then. */
 static bool is_handed_down(const struct objects *all, const struct object *preset,
-                           const struct object *parents_column)
+                           const struct object *parents)
 {
-	const struct object *above = objects_find(all, "column default", parents_column->new->name);
-	bool stands = above && above->new &&
-	              (object_makes(parents_column) ? !above->made_apart : above->action == ACTION_NONE);
+	const struct object *above = objects_find(all, "column default", parents->new->name);
 
-	return stands && strcmp(fact_value(above->new, "value"), fact_value(preset->new, "value")) == 0;
+	if (!above || !above->new ||
+	    strcmp(fact_value(above->new, "value"), fact_value(preset->new, "value")) != 0)
+		return false;
+	return object_makes(parents) ? stands_in_column(all, above, parents) : above->action == ACTION_NONE;
 }
 
 static bool stands_in_column(const struct objects *all, const struct object *preset,

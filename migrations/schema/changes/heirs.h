@@ -6,6 +6,13 @@
 
 #include "migrations/schema/changes/object.h"
 
+/*
+ * Which ties are made anew, behind steps_decide(): INHERIT puts a parent behind the others, and NO INHERIT alone makes a
+ * column the table's own.  A column or check that is to be inherited and no more, of a table that is there, is an
+ * error: ALTER TABLE INHERIT wants it there before, and then it is the table's own.
+ */
+MUST_CHECK bool heirs_decide(struct objects *all, struct err *err);
+
 /* Whether the table hangs on that parent before, after and all the while: what is done to the parent reaches it. */
 bool heir_is_tied(const struct objects *all, const struct object *table, const char *parent);
 

@@ -23,7 +23,7 @@ struct graph {
 	size_t n_pairs, cap;
 };
 
-/* Columns by their place in the table. */
+/* Columns by their place in the table, parents by theirs among the table's. */
 static int compare_positions(const struct object *a, const struct object *b)
 {
 	const char *p = fact_value(object_fact(a), "position"), *q = fact_value(object_fact(b), "position");

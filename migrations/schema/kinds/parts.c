@@ -31,7 +31,7 @@ static const struct kind_query QUERIES[] = {
 
 	{ "inheritance", .if_any = NEW_BY("pg_inherits", "inhrelid"), .sql =
 		"SELECT concat_ws(' ', 'inheritance', c.oid, h.inhparent) AS address,"
-		" r.name || ' from ' || p.name AS name"
+		" r.name || ' from ' || p.name AS name, h.inhseqno AS position"
 		" FROM pg_inherits h JOIN pg_class c ON c.oid = h.inhrelid JOIN relation r ON r.oid = c.oid"
 		" JOIN relation p ON p.oid = h.inhparent"
 		" WHERE NOT c.relispartition AND c.relkind IN ('r', 'f') AND" OURS("pg_class", "c.oid") },

@@ -9,3 +9,7 @@ CREATE TABLE a (n int DEFAULT 1);
 CREATE TABLE b (own int) INHERITS (a);
 ALTER TABLE ONLY b ALTER n DROP DEFAULT, ALTER n SET NOT NULL;
 CREATE TABLE c (own_c int) INHERITS (b);
+CREATE TABLE p1 (a int);
+CREATE TABLE p2 (a int, b int);
+CREATE TABLE ordered (a int, b int) INHERITS (p2, p1);
+INSERT INTO ordered VALUES (1, 2);

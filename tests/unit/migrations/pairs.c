@@ -151,6 +151,12 @@ const struct pair PAIRS_OF_RELATIONS[] = {
 	  "age integer;"
 	  " ALTER TABLE dog INHERIT animal",
 	  "INHERIT public.animal", "NO INHERIT public.animal" },
+	{ "an inherited column becomes the table's own", "CREATE TABLE animal (name text)",
+	  "CREATE TABLE dog () INHERITS (animal)", "CREATE TABLE dog (name text) INHERITS (animal)",
+	  "NO INHERIT public.animal", "!column public.dog.name: no statement makes it inherited alone" },
+	{ "a new parent has a column that the table has not", "CREATE TABLE animal (name text)",
+	  "CREATE TABLE dog (own text)", "CREATE TABLE dog (own text) INHERITS (animal)",
+	  "!column public.dog.name: no statement makes it inherited alone", "NO INHERIT public.animal" },
 	{ "sequences", NULL,
 	  "CREATE SEQUENCE a; CREATE SEQUENCE b AS smallint INCREMENT -2 MINVALUE -100 MAXVALUE 100 START 10 "
 	  "CACHE 5 CYCLE",

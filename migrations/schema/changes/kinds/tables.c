@@ -330,12 +330,15 @@ static const struct kind KIND_PARTITION = {
 	.properties = PARTITION,
 };
 
+static const struct property INHERITANCE[] = { { "position", .how = HOW_FOLLOWS }, END_OF_PROPERTIES };
+
 static const struct kind KIND_INHERITANCE = {
 	.name = "inheritance",
 	.rank = 60,
 	.word = " from ",
 	.create = "ALTER TABLE {1} INHERIT {2}",
 	.drop = "ALTER TABLE {1} NO INHERIT {2}",
+	.properties = INHERITANCE,
 };
 
 static const struct property IDENTITY_INDEX[] = {
