@@ -131,6 +131,8 @@ static void show_rehearsal(const struct run *run, FILE *out)
 		        text_of(failure, "message"));
 	} else if (rehearsal_sum(last, run->plan, &sums, &missing)) {
 		rehearsal_print(&sums, out);
+		fprintf(out, "\n  estimate     ");
+		rehearsal_print_estimate(last, &sums, out);
 		rehearsal_sums_clear(&sums);
 		fputc('\n', out);
 	} else {
