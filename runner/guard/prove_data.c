@@ -18,7 +18,7 @@
 #define OWN_TABLE                                                                                            \
 	" n.nspname NOT IN ('pg_catalog', 'information_schema', 'ripcord') AND n.nspname !~ "                \
 	"'^pg_(toast|temp)'"                                                                                 \
-	" AND c.relpersistence <> 't' AND pg_catalog.format('%I.%I', n.nspname, c.relname) <> $1"            \
+	" AND c.relpersistence <> 't' AND c.oid IS DISTINCT FROM pg_catalog.to_regclass($1)::pg_catalog.oid" \
 	" AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e'"      \
 	"  AND d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass)"
 

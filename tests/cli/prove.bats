@@ -57,6 +57,8 @@ make_history() {
   run_ripcord prove --sample 20 --json
   assert_exit 0
   assert_json 'map(.verdict) == ["reversible", "reversible", "loses-data", "loses-data", "reversible", "reversible", "reversible"]'
+  # The version table, which is empty below the first one, is given none.
+  assert_json '.[0].sample == 20 and .[0].notes == []'
   assert_json '.[1].sample == 20 and .[2].loses == ["column public.owner.name"]'
   assert_json '.[3].loses == ["table public.\"It\"\"em\""]'
   # An upgrade that does not take the rows is proven without them, and that is said.
