@@ -48,7 +48,8 @@ static void show_proof(const struct run *run, const struct revision *r, FILE *ou
 	for (size_t i = 0; i < proof.loses.n; i++)
 		fprintf(out, "%s%s", i == 0 ? ": " : ", ", proof.loses.v[i]);
 	if (found && proof.verdict == PROOF_REVERSIBLE && proof.sample > 0)
-		fprintf(out, " with %lld rows a table", (long long)proof.sample);
+		fprintf(out, " with %lld rows a table%s", (long long)proof.sample,
+		        proof.backup ? " of a backup" : "");
 	fputc(']', out);
 	proof_clear(&proof);
 }
