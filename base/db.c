@@ -40,6 +40,7 @@ struct db {
 	void *notice_ctx;
 	db_watch *watch;
 	void *watch_ctx;
+	bool hides_words;
 
 	/* Of the call that is running: */
 	int64_t started_ms;
@@ -85,6 +86,28 @@ static bool fail_stopped(const struct db *db, struct err *err)
 	return err_set(err, ERR_CANCELLED, "cancelled");
 }
 
+/* Who raises an error may put a row's values into its message, DETAIL and HINT: names of the catalog are left. */
+static bool fail_without_words(const PGresult *res, const char *sqlstate, struct err *err)
+{
+	static const struct {
+		int field;
+		const char *word;
+	} names[] = { { PG_DIAG_CONSTRAINT_NAME, "constraint" },
+		      { PG_DIAG_TABLE_NAME, "table" },
+		      { PG_DIAG_COLUMN_NAME, "column" } };
+	cleanup_buf struct buf text = BUF_INIT(BUF_TEXT_MAX);
+
+	buf_fmt(&text, "the server refused it with SQLSTATE %s", sqlstate ? sqlstate : "unknown");
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		const char *name = PQresultErrorField(res, names[i].field);
+		if (name)
+			buf_fmt(&text, ", %s %s", names[i].word, name);
+	}
+	err_set(err, ERR_DB, "%s", buf_text(&text));
+	snprintf(err->sqlstate, sizeof(err->sqlstate), "%s", sqlstate ? sqlstate : "");
+	return false;
+}
+
 /* The server's own words: message, DETAIL, SQLSTATE, HINT, and where in the statement. */
 static bool fail_result(struct db *db, const PGresult *res, struct err *err)
 {
@@ -99,6 +122,10 @@ static bool fail_result(struct db *db, const PGresult *res, struct err *err)
 		return false;
 	if (db->stop != STOP_NONE && sqlstate && strcmp(sqlstate, SQLSTATE_QUERY_CANCELED) == 0)
 		return fail_stopped(db, err);
+	/* Digits by the protocol ("Error and Notice Message Fields", P). */
+	db->error_position = position ? (int)strtol(position, NULL, 10) : 0;
+	if (db->hides_words)
+		return fail_without_words(res, sqlstate, err);
 
 	connect_add_line(&text, message ? message : PQresultErrorMessage(res));
 	if (detail) {
@@ -109,8 +136,6 @@ static bool fail_result(struct db *db, const PGresult *res, struct err *err)
 	snprintf(err->sqlstate, sizeof(err->sqlstate), "%s", sqlstate ? sqlstate : "");
 	if (hint)
 		err_hint(err, "%s", hint);
-	/* Digits by the protocol ("Error and Notice Message Fields", P). */
-	db->error_position = position ? (int)strtol(position, NULL, 10) : 0;
 	return false;
 }
 
@@ -706,6 +731,8 @@ void db_on_notice(struct db *db, void (*notice)(void *ctx, const char *severity,
 	db->notice = notice;
 	db->notice_ctx = ctx;
 }
+
+void db_hide_words(struct db *db, bool on) { db->hides_words = on; }
 
 void db_on_wait(struct db *db, db_watch *watch, void *ctx)
 {

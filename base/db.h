@@ -82,6 +82,9 @@ bool db_is_lost(const struct db *db);       /* the connection is gone: what beca
 char db_tx_status(const struct db *db);
 const char *db_tag(const struct db *db);    /* command tag of the last statement ("COMMIT", "ROLLBACK", "UPDATE 1") */
 int db_error_position(const struct db *db); /* 1-based character of the last error in its message's text, 0 for none */
+/* Errors of the server may quote rows, in their message as in their DETAIL.  With `on` they have none of its words, only
+ * SQLSTATE and the names of the constraint, table and column. */
+void db_hide_words(struct db *db, bool on);
 /* NOTICE, WARNING ... : severity and text; NULL drops them (the default). */
 void db_on_notice(struct db *db, void (*notice)(void *ctx, const char *severity, const char *text), void *ctx);
 /* Asked about ten times a second while a call waits for the server, and not before it has waited that long; it may

@@ -65,6 +65,11 @@ struct facts {
 	struct strv no_downgrade;     /* revisions on the way without a downgrade */
 	/* Revisions on the way whose downgrade was tried: it does not lead back; it does, but loses data. */
 	struct strv proven_irreversible, proven_losing;
+	/* The last rehearsal of exactly the plan's steps. */
+	enum { REHEARSAL_NOT_ASKED, REHEARSAL_MISSING, REHEARSAL_FAILED, REHEARSAL_DONE } rehearsal;
+	const char *rehearsal_failure;
+	struct strv rehearsal_limits; /* limits of the run that it, or its estimate, is over */
+	struct fact_int rehearsal_age_ms;
 	bool one_head_needed;         /* the target names one head: `head`, `+1` */
 	size_t steps;
 	struct strv unasked;          /* questions that the server did not answer: lists that may be longer than they look */

@@ -64,12 +64,55 @@ static bool take_replay_lag(struct preset *p, const char *key, const char *value
 	       err_set(err, ERR_USAGE, "%s is a size such as 256MiB, or none, not \"%s\"", key, value);
 }
 
+static bool take_rehearsal_age(struct preset *p, const char *key, const char *value, struct err *err)
+{
+	if (strcmp(value, "none") == 0) {
+		p->rehearsal_age_ms.known = FACT_UNKNOWN;
+		return true;
+	}
+	p->rehearsal_age_ms.known = FACT_KNOWN;
+	return text_to_duration_ms(value, &p->rehearsal_age_ms.value) ||
+	       err_set(err, ERR_USAGE, "%s is a duration such as 7d, or none, not \"%s\"", key, value);
+}
+
+static bool is_verdict(const char *key, const char *value, enum verdict *out, struct err *err)
+{
+	static const enum verdict may[] = { VERDICT_PASS, VERDICT_WARN, VERDICT_REFUSE };
+
+	for (size_t i = 0; i < sizeof(may) / sizeof(may[0]); i++) {
+		if (strcmp(value, verdict_name(may[i])) == 0) {
+			*out = may[i];
+			return true;
+		}
+	}
+	return err_set(err, ERR_USAGE, "%s is pass, warn or refuse, not \"%s\"", key, value);
+}
+
+static bool take_rehearsal_failed(struct preset *p, const char *key, const char *value, struct err *err)
+{
+	return is_verdict(key, value, &p->rehearsal_failed, err);
+}
+
+static bool take_rehearsal_limit(struct preset *p, const char *key, const char *value, struct err *err)
+{
+	return is_verdict(key, value, &p->rehearsal_limit, err);
+}
+
+static bool take_rehearsal_missing(struct preset *p, const char *key, const char *value, struct err *err)
+{
+	return is_verdict(key, value, &p->rehearsal_missing, err);
+}
+
 static const struct {
 	const char *key;
 	bool (*take)(struct preset *p, const char *key, const char *value, struct err *err);
 } keys[] = {
 	{ "unknown", take_unknown },
 	{ "replay_lag", take_replay_lag },
+	{ "rehearsal.failed", take_rehearsal_failed },
+	{ "rehearsal.limit", take_rehearsal_limit },
+	{ "rehearsal.missing", take_rehearsal_missing },
+	{ "rehearsal.age", take_rehearsal_age },
 };
 
 static bool take_key(struct preset *p, const char *key, const char *value, struct err *err)
@@ -81,7 +124,9 @@ static bool take_key(struct preset *p, const char *key, const char *value, struc
 			return keys[i].take(p, key, value, err);
 	}
 	err_set(err, ERR_USAGE, "unknown key \"%s\" in a preset", key);
-	return err_hint(err, "a preset has unknown, unknown.GATE and replay_lag");
+	return err_hint(
+		err, "a preset has unknown, unknown.GATE, replay_lag, and rehearsal.failed, .limit, .missing "
+		     "and .age");
 }
 
 static bool take_line(struct preset *p, char *line, struct err *err)
@@ -157,6 +202,7 @@ bool preset_load(const char *name_or_path, struct preset **out, struct err *err)
 	cleanup_preset struct preset *p = mem_new0(sizeof(*p));
 
 	p->refuse_unknown = true; /* a file that says nothing is strict */
+	p->rehearsal_failed = p->rehearsal_limit = VERDICT_REFUSE;
 	if (!load(name_or_path, p, err))
 		return false;
 	*out = p;

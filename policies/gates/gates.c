@@ -69,6 +69,8 @@ static const struct gate {
 	{ "downgrades", "a revision without downgrade is undone by a restore alone", gate_downgrades,
 	  ERR_REFUSED },
 	{ "proofs", "a downgrade that is proven not to lead back is no way back", gate_proofs, ERR_REFUSED },
+	{ "rehearsal", "what failed on the last backup, or took too long there, will do so here",
+	  gate_rehearsal, ERR_REFUSED },
 	{ "way-back", "the ladder must lead back", gate_way_back, ERR_REFUSED },
 };
 #define GATES_COUNT (sizeof(gates) / sizeof(gates[0]))

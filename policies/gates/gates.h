@@ -18,7 +18,7 @@ gate_check gate_invalid_indexes, gate_extension_versions, gate_name_bound_extens
 gate_check gate_subscriptions, gate_prepared_transactions, gate_running_dumps, gate_unmodelled, gate_others_writes;
 gate_check gate_backup_waiver, gate_backup_verification, gate_backup_encryption, gate_pg_dump, gate_stores, gate_store_free_space;
 gate_check gate_server_free_space;
-gate_check gate_unfinished_run, gate_one_head, gate_downgrades, gate_proofs, gate_way_back;
+gate_check gate_unfinished_run, gate_one_head, gate_downgrades, gate_proofs, gate_rehearsal, gate_way_back;
 
 /* A failure may end in a restore and a swap. */
 bool may_restore(const struct facts *f);

@@ -1,5 +1,7 @@
 #include "policies/gates/gates.h"
 
+#include "base/text.h"
+
 void gate_unfinished_run(const struct facts *f, const struct preset *preset, struct finding *out)
 {
 	(void)preset;
@@ -52,6 +54,44 @@ void gate_proofs(const struct facts *f, const struct preset *preset, struct find
 		say_list(out, relied_on ? VERDICT_WARN : VERDICT_PASS, "the downgrade is proven to lose data",
 		         &f->proven_losing);
 		advise(out, relied_on ? "what it loses would come back by a restore alone" : "");
+	}
+}
+
+static void judge_age(const struct facts *f, const struct preset *preset, struct finding *out)
+{
+	const enum verdict missing = preset->rehearsal_missing;
+	char age[TEXT_SHORT], most[TEXT_SHORT];
+
+	text_duration(f->rehearsal_age_ms.value, age);
+	say(out, VERDICT_PASS, "this upgrade was rehearsed %s ago", age);
+	if (preset->rehearsal_age_ms.known == FACT_UNKNOWN)
+		return;
+	if (f->rehearsal_age_ms.known == FACT_UNKNOWN) {
+		say(out, VERDICT_UNKNOWN, "how old the last rehearsal is is not known");
+	} else if (f->rehearsal_age_ms.value > preset->rehearsal_age_ms.value) {
+		say(out, missing > VERDICT_WARN ? missing : VERDICT_WARN,
+		    "the last rehearsal of this upgrade is %s old, the preset allows %s", age,
+		    text_duration(preset->rehearsal_age_ms.value, most));
+		advise(out, "ripcord rehearse TARGET");
+	}
+}
+
+void gate_rehearsal(const struct facts *f, const struct preset *preset, struct finding *out)
+{
+	say(out, VERDICT_PASS, "no upgrade by revisions");
+	if (f->rehearsal == REHEARSAL_MISSING) {
+		say(out, preset->rehearsal_missing, "this upgrade was not rehearsed as it is now");
+		advise(out, "ripcord rehearse TARGET");
+	} else if (f->rehearsal == REHEARSAL_FAILED) {
+		say(out, preset->rehearsal_failed, "the last rehearsal failed: %s", f->rehearsal_failure);
+		advise(out, "correct the revision, or rehearse on a newer backup");
+	} else if (f->rehearsal_limits.n > 0 && preset->rehearsal_limit != VERDICT_PASS) {
+		say_list(out, preset->rehearsal_limit, "over a limit in the last rehearsal",
+		         &f->rehearsal_limits);
+		advise(out,
+		       "split the revision, or allow more: hold=..., statement_timeout=... on its section");
+	} else if (f->rehearsal == REHEARSAL_DONE) {
+		judge_age(f, preset, out);
 	}
 }
 

@@ -1,18 +1,21 @@
 #include "runner/cli/cli.h"
 
 #include "base/cleanup.h"
+#include "base/mem.h"
 #include "base/text.h"
 #include "runner/guard/prove_run.h"
 
 #include <inttypes.h>
 
 struct prove_options {
-	const char *sample;
+	const char *sample, *backup;
 };
 
 static const struct opt prove_options[] = {
 	{ "sample", 0, OPT_TEXT, "N", "puts N rows into every table, and compares them as well",
 	  offsetof(struct prove_options, sample) },
+	{ "backup", 0, OPT_TEXT, "ID", "takes the rows from this backup, or from the newest one (newest)",
+	  offsetof(struct prove_options, backup) },
 	{ .name = NULL },
 };
 
@@ -31,6 +34,10 @@ static void print_proof(FILE *out, const void *ctx, size_t i)
 	        p->revision, p->message);
 	if (p->reason)
 		fprintf(out, "  %s\n", p->reason);
+	if (p->copied.n > 0) {
+		cleanup_free char *tables = strv_join(&p->copied, ", ");
+		fprintf(out, "    rows of backup %s: %s\n", p->backup, tables);
+	}
 	print_strings(out, &p->loses);
 	print_strings(out, &p->differs);
 	print_strings(out, &p->notes);
@@ -53,11 +60,14 @@ static bool read_sample(const char *text, int64_t *out, struct err *err)
 static bool run_prove(struct app *app, struct err *err)
 {
 	const struct prove_options *o = app->options;
-	struct prove_request request = { .words = app->words, .n_words = app->n_words };
+	struct prove_request request = { .words = app->words, .n_words = app->n_words, .backup = o->backup };
 	struct prove_result result;
 
 	if (!read_sample(o->sample, &request.sample, err))
 		return false;
+	if (o->backup && request.sample == 0)
+		return err_set(err, ERR_USAGE,
+		               "--backup wants --sample N: how many rows of a table are taken");
 	bool ok = prove_run(app->config, &request, &result, err);
 	for (size_t i = 0; i < result.n && ok; i++)
 		app->status = proof_is_fine(&result.v[i]) ? app->status : 3;
@@ -70,7 +80,7 @@ static bool run_prove(struct app *app, struct err *err)
 const struct command command_prove = {
 	.name = "prove",
 	.about = "shows on a scratch database that downgrades lead back",
-	.usage = "[REV ...] [--sample N]",
+	.usage = "[REV ...] [--sample N [--backup ID|newest]]",
 	.text = "For each revision (default: all) the history before it is applied to a scratch database; "
 		"then "
 		"upgrade with its\n"
@@ -91,13 +101,18 @@ const struct command command_prove = {
 		"*error*: the revision does not apply, or it acts on roles, databases and the like, which "
 		"the live database shares.\n"
 		"\n"
+		"With *--backup* the rows are taken from a backup, which is restored into a second scratch "
+		"database, "
+		"as far as tables\n"
+		"and columns agree; they are told nowhere, nor are words of the server that may quote them.\n"
+		"\n"
 		"The scratch database is made where _url_ of [drill] leads, else beside the live database, "
 		"whose contents are not\n"
 		"read. It is dropped again; what a kill has left is dropped by the next proof, or by "
 		"*ripcord recover*. Verdicts are\n"
 		"kept by the digest of the file: *ripcord upgrade --plan* shows them. Exit 3 when a "
 		"revision is irreversible without\n"
-		"saying so, or could not be proven.",
+		"saying so, or could not be proven, 7 when there is no backup, or it does not come back.",
 	.options = prove_options,
 	.options_size = sizeof(struct prove_options),
 	.min_words = 0,

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "runner/guard/rehearsals.h"
+#include "runner/guard/rehearse_limits.h"
 #include "runner/guard/rehearse_run.h"
 
 #include <inttypes.h>
@@ -45,11 +46,11 @@ static void print_locks(FILE *out, const json_t *statement)
 	size_t i;
 
 	if (!json_is_array(locks))
-		fprintf(out, "%28slocks: not seen, since it takes no transaction block\n", "");
+		fprintf(out, "%37slocks: not seen, since it takes no transaction block\n", "");
 	json_array_foreach(locks, i, lock)
 	{
 		if (is_in_the_way(text_of(lock, "mode")))
-			fprintf(out, "%28s%s on %s\n", "", text_of(lock, "mode"), text_of(lock, "relation"));
+			fprintf(out, "%37s%s on %s\n", "", text_of(lock, "mode"), text_of(lock, "relation"));
 	}
 }
 
@@ -60,18 +61,26 @@ static void print_sizes(FILE *out, const json_t *statement, const char *key, con
 	size_t i;
 
 	json_array_foreach(json_object_get(statement, key), i, one)
-		fprintf(out, "%28s%s %s (%s)\n", "", word, text_of(one, "relation"),
+		fprintf(out, "%37s%s %s (%s)\n", "", word, text_of(one, "relation"),
 	                text_size((int64_t)number_of(one, "bytes"), size));
+}
+
+/* Of the live database; "-" without an estimate. */
+static const char *estimated(const json_t *statement, char out[TEXT_SHORT])
+{
+	const json_t *seconds = json_object_get(statement, "estimated_seconds");
+
+	return seconds ? text_duration((int64_t)(json_number_value(seconds) * 1000), out) : "-";
 }
 
 static void print_statement(FILE *out, const json_t *statement)
 {
-	char took[TEXT_SHORT], wal[TEXT_SHORT];
+	char took[TEXT_SHORT], there[TEXT_SHORT], wal[TEXT_SHORT];
 	const char *text = text_of(statement, "text");
 
-	fprintf(out, "  %8s %8" PRId64 " %10s  %.*s\n",
+	fprintf(out, "  %8s %8s %8" PRId64 " %10s  %.*s\n",
 	        text_duration((int64_t)(number_of(statement, "seconds") * 1000), took),
-	        (int64_t)number_of(statement, "rows"),
+	        estimated(statement, there), (int64_t)number_of(statement, "rows"),
 	        text_size((int64_t)number_of(statement, "wal_bytes"), wal), (int)strcspn(text, "\n"), text);
 	print_locks(out, statement);
 	print_sizes(out, statement, "rewrites", "rewrites");
@@ -87,7 +96,7 @@ static void print_revision(FILE *out, const json_t *revision)
 	fprintf(out, "%s  %s: %s\n", text_of(revision, "revision"), text_of(revision, "message"),
 	        text_duration((int64_t)(number_of(revision, "seconds") * 1000), took));
 	if (json_array_size(json_object_get(revision, "statements")) > 0)
-		fprintf(out, "  %8s %8s %10s  %s\n", "time", "rows", "WAL", "statement");
+		fprintf(out, "  %8s %8s %8s %10s  %s\n", "time", "estimate", "rows", "WAL", "statement");
 	json_array_foreach(json_object_get(revision, "statements"), i, statement)
 		print_statement(out, statement);
 }
@@ -108,20 +117,33 @@ static void print_failure(FILE *out, const json_t *rehearsal)
 
 /* ------------------------------------------------------------------ the sums */
 
-/* A lock that lock_hold would not allow: the run itself would be cut off there. */
-static void print_limit(const struct app *app, const struct rehearsal_sums *sums)
+/* What the configuration or a section would not allow: the run itself would be cut off there. */
+static void print_limits(FILE *out, const json_t *rehearsal)
 {
-	const int64_t limit = app->config->lock_hold_ms;
-	char held[TEXT_SHORT], allowed[TEXT_SHORT];
-	const json_t *seconds;
-	const char *relation;
+	const json_t *limit;
+	size_t i;
 
-	json_object_foreach(sums->exclusive, relation, seconds)
+	json_array_foreach(json_object_get(rehearsal, "limits"), i, limit)
 	{
-		int64_t ms = (int64_t)(json_number_value(seconds) * 1000);
-		if (limit > 0 && ms > limit)
-			fprintf(app->out, "too long     ACCESS EXCLUSIVE on %s for %s, and lock_hold is %s\n",
-			        relation, text_duration(ms, held), text_duration(limit, allowed));
+		cleanup_free char *text = rehearse_limit_text(limit);
+		fprintf(out, "too long     %s\n", text);
+	}
+}
+
+/* How much larger is there what the statements worked on. */
+static void print_ratios(FILE *out, const json_t *rehearsal)
+{
+	const json_t *relations = json_object_get(json_object_get(rehearsal, "estimate"), "relations"), *one;
+	char copy[TEXT_SHORT], live[TEXT_SHORT];
+	size_t i;
+
+	json_array_foreach(relations, i, one)
+	{
+		if (number_of(one, "ratio") > 1)
+			fprintf(out, "  %s is %.1f times as large there: %s, here %s\n",
+			        text_of(one, "relation"), number_of(one, "ratio"),
+			        text_size((int64_t)number_of(one, "live_bytes"), live),
+			        text_size((int64_t)number_of(one, "copy_bytes"), copy));
 	}
 }
 
@@ -143,9 +165,18 @@ static void print_rehearsal(const struct app *app, const json_t *rehearsal)
 		return;
 	fprintf(app->out, "%zu revisions: ", json_array_size(revisions));
 	rehearsal_print(&sums, app->out);
+	fprintf(app->out, "\nestimate     ");
+	rehearsal_print_estimate(rehearsal, &sums, app->out);
 	fputc('\n', app->out);
-	print_limit(app, &sums);
+	print_ratios(app->out, rehearsal);
+	print_limits(app->out, rehearsal);
 	rehearsal_sums_clear(&sums);
+}
+
+static bool is_fine(const json_t *rehearsal)
+{
+	return !json_is_object(json_object_get(rehearsal, "failure")) &&
+	       json_array_size(json_object_get(rehearsal, "limits")) == 0;
 }
 
 static bool run_rehearse(struct app *app, struct err *err)
@@ -156,7 +187,7 @@ static bool run_rehearse(struct app *app, struct err *err)
 
 	if (!rehearse_run(app->config, &request, &rehearsal, err))
 		return false;
-	app->status = json_is_object(json_object_get(rehearsal, "failure")) ? 3 : 0;
+	app->status = is_fine(rehearsal) ? 0 : 3;
 	if (app->globals->json)
 		app_print_json(app, json_incref(rehearsal));
 	else
@@ -175,7 +206,10 @@ const struct command command_rehearse = {
 		"the locks on what was\n"
 		"there before, tables that are written anew, WAL, temporary files, and what grows. WAL is "
 		"counted for the whole server,\n"
-		"so others who write there are in it.\n"
+		"so others who write there are in it. From the sizes in the live database, where it can be "
+		"reached, "
+		"the times there\n"
+		"are estimated, and compared with _lock_hold_ and _statement_timeout_.\n"
 		"\n"
 		"The scratch database is made where _url_ of [drill] leads, else beside the live one, which "
 		"is "
@@ -184,8 +218,8 @@ const struct command command_rehearse = {
 		"recover*. The result is kept:\n"
 		"*ripcord upgrade --plan* quotes it as long as the revisions are the same. Exit 3 when a "
 		"revision "
-		"fails, 7 when the\n"
-		"backup does not come back.",
+		"fails, or is\n"
+		"over a limit, 7 when the backup does not come back.",
 	.options = rehearse_options,
 	.options_size = sizeof(struct rehearse_options),
 	.min_words = 1,

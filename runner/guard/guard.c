@@ -12,6 +12,8 @@
 #include "runner/facts.h"
 #include "runner/guard/left.h"
 #include "runner/guard/proofs.h"
+#include "runner/guard/rehearsals.h"
+#include "runner/guard/rehearse_limits.h"
 #include "runner/guard/run.h"
 #include "runner/progress.h"
 
@@ -163,6 +165,41 @@ static void facts_of_proof(struct run *run, const struct revision *r)
 	proof_clear(&proof);
 }
 
+static void limits_of_rehearsal(struct run *run, const json_t *rehearsal)
+{
+	cleanup_json json_t *limits = rehearse_limits(rehearsal, run->plan, run->config, run->fences);
+	const json_t *limit;
+	size_t i;
+
+	json_array_foreach(limits, i, limit)
+	{
+		cleanup_free char *text = rehearse_limit_text(limit);
+		strv_add(&run->facts.rehearsal_limits, text);
+	}
+}
+
+/* What the last rehearsal found of these very steps. */
+static void facts_of_rehearsal(struct run *run)
+{
+	cleanup_json json_t *last = rehearsals_find(run->config->state_dir, run->database);
+	const char *at = json_string_value(json_object_get(last, "at"));
+	struct facts *f = &run->facts;
+	int64_t then;
+
+	f->rehearsal = REHEARSAL_MISSING;
+	if (last && rehearsal_fails(last, run->plan)) {
+		const json_t *failure = json_object_get(last, "failure");
+		const char *why = json_string_value(json_object_get(failure, "message"));
+		f->rehearsal = REHEARSAL_FAILED;
+		f->rehearsal_failure = facts_keep(f, why);
+	} else if (last && rehearsal_has(last, run->plan)) {
+		f->rehearsal = REHEARSAL_DONE;
+		limits_of_rehearsal(run, last);
+	}
+	if (at && clock_from_iso(at, &then))
+		f->rehearsal_age_ms = (struct fact_int){ FACT_KNOWN, (clock_wall_us() - then) / 1000 };
+}
+
 static void facts_of_plan(struct run *run)
 {
 	struct facts *f = &run->facts;
@@ -185,6 +222,8 @@ static void facts_of_plan(struct run *run)
 		if (run->request->verb == GUARD_UPGRADE)
 			facts_of_proof(run, r);
 	}
+	if (run->request->verb == GUARD_UPGRADE && run->plan->n > 0)
+		facts_of_rehearsal(run);
 }
 
 /* Exit 8, whatever the gates would say.  A run that has not ended may be going on: then it is who holds the lock

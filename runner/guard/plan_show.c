@@ -48,7 +48,8 @@ static void show_proof(const struct run *run, const struct revision *r, FILE *ou
 	for (size_t i = 0; i < proof.loses.n; i++)
 		fprintf(out, "%s%s", i == 0 ? ": " : ", ", proof.loses.v[i]);
 	if (found && proof.verdict == PROOF_REVERSIBLE && proof.sample > 0)
-		fprintf(out, " with %lld rows a table", (long long)proof.sample);
+		fprintf(out, " with %lld rows a table%s", (long long)proof.sample,
+		        proof.backup ? " of a backup" : "");
 	fputc(']', out);
 	proof_clear(&proof);
 }
@@ -131,6 +132,8 @@ static void show_rehearsal(const struct run *run, FILE *out)
 		        text_of(failure, "message"));
 	} else if (rehearsal_sum(last, run->plan, &sums, &missing)) {
 		rehearsal_print(&sums, out);
+		fprintf(out, "\n  estimate     ");
+		rehearsal_print_estimate(last, &sums, out);
 		rehearsal_sums_clear(&sums);
 		fputc('\n', out);
 	} else {

@@ -31,6 +31,8 @@ void proof_clear(struct proof *p)
 	free(p->revision);
 	free(p->message);
 	free(p->reason);
+	free(p->backup);
+	strv_clear(&p->copied);
 	strv_clear(&p->loses);
 	strv_clear(&p->differs);
 	strv_clear(&p->notes);
@@ -68,6 +70,8 @@ json_t *proof_to_json(const struct proof *p)
 	json_put(o, "loses", strings(&p->loses));
 	json_put(o, "differs", strings(&p->differs));
 	json_put(o, "notes", strings(&p->notes));
+	json_put(o, "backup", json_str(p->backup));
+	json_put(o, "copied", strings(&p->copied));
 	json_put(o, "sample", json_integer(p->sample));
 	json_put(o, "server_version", json_integer(p->server_version));
 	json_put(o, "seconds", json_real(p->seconds));
@@ -100,6 +104,8 @@ static bool proof_from_json(const json_t *o, struct proof *out, struct err *err)
 	out->reason = copy_of(o, "reason");
 	out->server_version = (int)json_integer_value(json_object_get(o, "server_version"));
 	out->seconds = json_number_value(json_object_get(o, "seconds"));
+	out->backup = copy_of(o, "backup");
+	read_strings(json_object_get(o, "copied"), &out->copied);
 	read_strings(json_object_get(o, "loses"), &out->loses);
 	read_strings(json_object_get(o, "differs"), &out->differs);
 	read_strings(json_object_get(o, "notes"), &out->notes);
@@ -142,7 +148,8 @@ static bool knows_worse(const char *path, const struct proof *p)
 
 	if (!file_exists(path) || !read_proof(path, &kept, &none))
 		return false;
-	bool worse = kept.sample > p->sample && kept.verdict > p->verdict && kept.verdict < PROOF_ERROR;
+	bool with_more = kept.sample > p->sample || (kept.backup && !p->backup);
+	bool worse = with_more && kept.verdict > p->verdict && kept.verdict < PROOF_ERROR;
 	proof_clear(&kept);
 	return worse;
 }

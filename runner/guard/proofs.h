@@ -32,6 +32,8 @@ struct proof {
 	struct strv loses;        /* "column public.t.c", "table public.t": what does not come back */
 	struct strv differs;      /* facts of the schema after the downgrade, as schema_diff() prints them */
 	struct strv notes;        /* what the proof could not do: tables without rows */
+	char *backup;             /* whose rows were tried; NULL: made ones alone */
+	struct strv copied;       /* tables that had rows of it */
 	int64_t sample;           /* rows that a table was given; 0: the schema alone was compared */
 	int server_version;
 	double seconds;
@@ -45,7 +47,7 @@ const char *proof_verdict_name(enum proof_verdict v);
 bool proof_is_fine(const struct proof *p);
 json_t *proof_to_json(const struct proof *p);
 
-/* Replaces what was kept, but for a verdict that was found with more rows and is worse.  An error is not kept, and takes
+/* Replaces what was kept, but for a verdict that was found with more rows, or with those of a backup, and is worse.  An error is not kept, and takes
  * away what was. */
 MUST_CHECK bool proofs_keep(const char *state_dir, const struct revision *r, const struct proof *p, struct err *err);
 /* false: never proven, not as the file is now, or it cannot be read. */

@@ -14,14 +14,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-/* Ordinary tables of people's own: $1 is the version table. */
-#define OWN_TABLE                                                                                            \
-	" n.nspname NOT IN ('pg_catalog', 'information_schema', 'ripcord') AND n.nspname !~ "                \
-	"'^pg_(toast|temp)'"                                                                                 \
-	" AND c.relpersistence <> 't' AND pg_catalog.format('%I.%I', n.nspname, c.relname) <> $1"            \
-	" AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e'"      \
-	"  AND d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass)"
-
 /* ------------------------------------------------------------------ making rows */
 
 /* What a value of the type is made of, by category (PostgreSQL 15, table 53.65), the base type of a domain included. */
@@ -79,7 +71,8 @@ static const char fill_sql[] =
 	"  WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND NOT a.atthasdef AND "
 	"a.attidentity = ''"
 	"  AND b.typtype <> 'c') v ON true"
-	" WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND" OWN_TABLE " GROUP BY 1 ORDER BY 1";
+	" WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND" PROVE_OWN_TABLE
+	" GROUP BY 1 ORDER BY 1";
 
 enum fill_column { FILL_TABLE, FILL_NAMES, FILL_VALUES, FILL_LEAST_NAMES, FILL_LEAST_VALUES };
 
@@ -89,6 +82,7 @@ struct filling {
 	struct rows *tables; /* of fill_sql */
 	bool *filled;
 	int64_t n;
+	struct strv *named; /* those that got rows; may be NULL */
 };
 
 static char *insert_sql(const struct filling *f, size_t i, bool least)
@@ -102,7 +96,7 @@ static char *insert_sql(const struct filling *f, size_t i, bool least)
 		rows_get(r, i, FILL_TABLE), *names ? " (" : "", names, *names ? ")" : "", values, f->n);
 }
 
-static bool is_empty(struct db *db, const char *table, bool *empty, struct err *err)
+bool prove_is_empty(struct db *db, const char *table, bool *empty, struct err *err)
 {
 	cleanup_free char *sql = mem_fmt("SELECT count(*) FROM (SELECT FROM %s LIMIT 1) t", table);
 	int64_t n;
@@ -113,8 +107,7 @@ static bool is_empty(struct db *db, const char *table, bool *empty, struct err *
 	return true;
 }
 
-/* A trigger may carry the rows on. */
-static bool insert_inside(struct db *db, const char *sql, struct err *err)
+bool prove_insert(struct db *db, const char *sql, struct err *err)
 {
 	cleanup_rows struct rows *r = NULL;
 
@@ -131,13 +124,15 @@ static bool fill_table(struct filling *f, size_t i, struct err *why, struct err 
 {
 	bool empty;
 
-	if (!is_empty(f->db, rows_get(f->tables, i, FILL_TABLE), &empty, err))
+	if (!prove_is_empty(f->db, rows_get(f->tables, i, FILL_TABLE), &empty, err))
 		return false;
 	f->filled[i] = !empty;
 	for (int least = 0; least < 2 && !f->filled[i]; least++) {
 		cleanup_free char *sql = insert_sql(f, i, least);
 		*why = (struct err)ERR_INIT;
-		f->filled[i] = insert_inside(f->db, sql, why);
+		f->filled[i] = prove_insert(f->db, sql, why);
+		if (f->filled[i] && f->named)
+			strv_add(f->named, rows_get(f->tables, i, FILL_TABLE));
 		if (!f->filled[i] && (db_is_lost(f->db) || why->code == ERR_CANCELLED)) {
 			*err = *why;
 			return false;
@@ -164,15 +159,16 @@ static bool fill_round(struct filling *f, size_t *more, struct strv *notes, stru
 	return true;
 }
 
-bool prove_fill(struct db *db, const char *version_table, int64_t n, struct strv *notes, struct err *err)
+bool prove_fill(struct db *db, const char *version_table, int64_t n, struct strv *filled, struct strv *notes,
+                struct err *err)
 {
 	cleanup_rows struct rows *r = NULL;
 	size_t more = 1;
 
 	if (!db_query(db, fill_sql, DB_ARGS(version_table), &r, err))
 		return err_wrap(err, "cannot read which tables there are");
-	cleanup_free bool *filled = mem_new0((rows_count(r) + 1) * sizeof(bool));
-	struct filling f = { .db = db, .tables = r, .filled = filled, .n = n };
+	cleanup_free bool *done = mem_new0((rows_count(r) + 1) * sizeof(bool));
+	struct filling f = { .db = db, .tables = r, .filled = done, .n = n, .named = filled };
 	while (more > 0)
 		if (!fill_round(&f, &more, NULL, err))
 			return false;
@@ -189,7 +185,7 @@ static const char columns_sql[] =
 	"SELECT pg_catalog.format('%I.%I', n.nspname, c.relname), pg_catalog.quote_ident(a.attname)"
 	" FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
 	" LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped"
-	" WHERE c.relkind = 'r' AND" OWN_TABLE " ORDER BY 1, a.attnum";
+	" WHERE c.relkind = 'r' AND" PROVE_OWN_TABLE " ORDER BY 1, a.attnum";
 
 static void add_column(struct buf *sql, const char *column)
 {

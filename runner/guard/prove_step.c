@@ -45,7 +45,8 @@ bool prove_unit(struct run *run, const struct step *step, const struct statement
 static bool is_fatal(const struct proving *p, const struct err *err)
 {
 	return p->stopped || err->code == ERR_CANCELLED || cancel_requested() ||
-	       (p->run->scratch && db_is_lost(p->run->scratch)) || db_is_lost(p->run->admin);
+	       (p->rows && prove_rows_lost(p->rows)) || (p->run->scratch && db_is_lost(p->run->scratch)) ||
+	       db_is_lost(p->run->admin);
 }
 
 static bool conclude(struct proof *out, enum proof_verdict verdict, const char *reason)
@@ -197,6 +198,7 @@ static bool make_scratch(struct proving *p, struct err *err)
 	ledger_free(run->ledger);
 	run->ledger = NULL;
 	p->spoilt = p->has_rows = false;
+	strv_clear(&p->filled);
 	return run_scratch_drop(run, err) && run_scratch_make(run, err) && run_scratch_dress(run, err) &&
 	       ledger_open(run->scratch, &names, &run->ledger, err) &&
 	       ledger_create(run->ledger, run->scratch, err);
@@ -282,16 +284,44 @@ static bool go_back(struct proving *p, const struct step *up, const struct state
 	return go_up_again(p, up, first, out, err);
 }
 
+/* Rows of a backup where there are some, made ones elsewhere.  People's rows must not be in what is told or kept. */
+static bool fill(struct proving *p, struct proof *out, struct err *err)
+{
+	struct db *db = p->run->scratch;
+	const char *version_table = ledger_table(p->run->ledger);
+
+	p->has_rows = true;
+	if (!p->rows)
+		return prove_fill(db, version_table, p->sample, NULL, &out->notes, err);
+	out->backup = mem_strdup(p->backup);
+	db_hide_words(db, true);
+	if (!prove_rows_put(p->rows, db, version_table, &out->copied, &out->notes, err))
+		return false;
+	strv_add_all(&p->filled, &out->copied);
+	return prove_fill(db, version_table, p->sample, &p->filled, &out->notes, err);
+}
+
+/* The next revision finds the backup's rows as they are there, in columns of its own too.  What triggers and the revision
+ * itself have made of them elsewhere stays, so that words go on being hidden until the scratch database is made anew. */
+static void leave_no_rows(struct proving *p)
+{
+	cleanup_free char *tables = strv_join(&p->filled, ", "), *sql = mem_fmt("TRUNCATE %s", tables);
+	struct err why = ERR_INIT;
+
+	if (!p->rows || !p->run->scratch)
+		return;
+	if (p->filled.n > 0 && !p->spoilt)
+		p->spoilt = !prove_insert(p->run->scratch, sql, &why);
+	strv_clear(&p->filled);
+}
+
 static bool try_step(struct proving *p, const struct step *up, struct proof *out, struct err *err)
 {
 	const struct section *downgrade = &up->revision->downgrade;
 	cleanup_state struct state before = { .schema = NULL };
 
-	if (p->sample > 0) {
-		p->has_rows = true;
-		if (!prove_fill(p->run->scratch, ledger_table(p->run->ledger), p->sample, &out->notes, err))
-			return false;
-	}
+	if (p->sample > 0 && !fill(p, out, err))
+		return false;
 	if (!read_state(p, &before, err))
 		return false;
 	if (!go_up(p, up, err)) {
@@ -332,7 +362,11 @@ static bool retry_bare(struct proving *p, const struct revision *r, struct proof
 	const int64_t sample = p->sample;
 
 	strv_clear(&out->notes);
-	strv_fmt(&out->notes, "proven without rows, since those that were made do not fit: %s", err->msg);
+	strv_clear(&out->copied);
+	free(out->backup);
+	out->backup = NULL;
+	strv_fmt(&out->notes, "proven without rows, since those %s do not fit: %s",
+	         p->rows ? "of the backup" : "that were made", err->msg);
 	*err = (struct err)ERR_INIT;
 	p->sample = out->sample = 0;
 	p->spoilt = true;
@@ -357,7 +391,9 @@ bool prove_revision(struct proving *p, const struct revision *r, struct proof *o
 	out->message = mem_strdup(r->message);
 	out->declared = r->downgrade.irreversible != NULL;
 	out->sample = p->sample;
-	if (!try_revision(p, r, out, &why)) {
+	bool ok = try_revision(p, r, out, &why);
+	leave_no_rows(p);
+	if (!ok) {
 		if (is_fatal(p, &why)) {
 			*err = why;
 			return false;

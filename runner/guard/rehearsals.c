@@ -43,10 +43,26 @@ static void add_rewrites(struct rehearsal_sums *s, const json_t *statement)
 	}
 }
 
+static void add_estimate(struct rehearsal_sums *s, const json_t *revision)
+{
+	const json_t *estimate = json_object_get(revision, "estimate"), *seconds;
+	const char *relation;
+
+	if (!json_is_object(estimate) || s->estimated < 0) {
+		s->estimated = -1;
+		return;
+	}
+	s->estimated += json_number_value(json_object_get(estimate, "seconds"));
+	json_object_foreach(json_object_get(estimate, "exclusive"), relation, seconds)
+		keep_longest(s->held, relation, json_number_value(seconds));
+}
+
 static void add_revision(struct rehearsal_sums *s, const json_t *revision)
 {
 	const json_t *one;
 	size_t i;
+
+	add_estimate(s, revision);
 
 	s->seconds += json_number_value(json_object_get(revision, "seconds"));
 	s->wal_bytes += json_integer_value(json_object_get(revision, "wal_bytes"));
@@ -70,7 +86,7 @@ static bool is_of_step(const json_t *revision, const struct step *step)
 	return strcmp(text_of(revision, "sha256"), digest) == 0;
 }
 
-static const json_t *rehearsed_step(const json_t *rehearsal, const struct step *step)
+const json_t *rehearsal_step(const json_t *rehearsal, const struct step *step)
 {
 	const json_t *one;
 	size_t i;
@@ -81,6 +97,14 @@ static const json_t *rehearsed_step(const json_t *rehearsal, const struct step *
 			return one;
 	}
 	return NULL;
+}
+
+bool rehearsal_has(const json_t *rehearsal, const struct plan *plan)
+{
+	for (size_t i = 0; i < plan->n; i++)
+		if (!rehearsal_step(rehearsal, &plan->steps[i]))
+			return false;
+	return true;
 }
 
 bool rehearsal_fails(const json_t *rehearsal, const struct plan *plan)
@@ -97,11 +121,13 @@ bool rehearsal_sum(const json_t *rehearsal, const struct plan *plan, struct rehe
 	const json_t *one;
 	size_t i;
 
-	*out = (struct rehearsal_sums){ .exclusive = json_object(), .rewrites = json_object() };
+	*out = (struct rehearsal_sums){ .exclusive = json_object(),
+		                        .rewrites = json_object(),
+		                        .held = json_object() };
 	if (!plan)
 		json_array_foreach(json_object_get(rehearsal, "revisions"), i, one) add_revision(out, one);
 	for (i = 0; plan && i < plan->n; i++) {
-		one = rehearsed_step(rehearsal, &plan->steps[i]);
+		one = rehearsal_step(rehearsal, &plan->steps[i]);
 		if (one) {
 			add_revision(out, one);
 			continue;
@@ -117,6 +143,7 @@ void rehearsal_sums_clear(struct rehearsal_sums *s)
 {
 	json_decref(s->exclusive);
 	json_decref(s->rewrites);
+	json_decref(s->held);
 	*s = (struct rehearsal_sums){ .seconds = 0 };
 }
 
@@ -135,6 +162,22 @@ void rehearsal_print(const struct rehearsal_sums *s, FILE *out)
 	                text_duration((int64_t)(json_number_value(value) * 1000), took));
 	json_object_foreach(s->rewrites, relation, value) fprintf(
 		out, "; rewrites %s (%s)", relation, text_size((int64_t)json_number_value(value), size));
+}
+
+void rehearsal_print_estimate(const json_t *rehearsal, const struct rehearsal_sums *s, FILE *out)
+{
+	const char *missing = text_of(rehearsal, "estimate_missing"), *relation;
+	char took[TEXT_SHORT];
+	const json_t *value;
+
+	if (s->estimated < 0) {
+		fprintf(out, "none%s%s", *missing ? ": " : "", missing);
+		return;
+	}
+	fputs(text_duration((int64_t)(s->estimated * 1000), took), out);
+	json_object_foreach(s->held, relation, value)
+		fprintf(out, "; ACCESS EXCLUSIVE on %s for %s", relation,
+	                text_duration((int64_t)(json_number_value(value) * 1000), took));
 }
 
 /* ------------------------------------------------------------------ files */

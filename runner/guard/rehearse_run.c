@@ -5,8 +5,11 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "runner/guard/copy_run.h"
 #include "runner/guard/prove.h"
 #include "runner/guard/rehearsals.h"
+#include "runner/guard/rehearse_estimate.h"
+#include "runner/guard/rehearse_limits.h"
 #include "runner/guard/rehearse_watch.h"
 #include "runner/guard/run.h"
 #include "runner/progress.h"
@@ -18,32 +21,12 @@ static const struct guard_request by_hand = { .verb = GUARD_UPGRADE };
 
 /* ------------------------------------------------------------------ the copy */
 
-static bool connect(struct run *run, struct conninfo **live, struct err *err)
-{
-	if (!config_database(run->config, live, err) || !config_drill(run->config, &run->live, err))
-		return false;
-	run->maintenance = conninfo_with(run->live, "dbname", conninfo_dbname(run->live));
-	run->database = conninfo_dbname(*live);
-	return run_connect_maintenance(run, err) && run_open_stores(run, err) &&
-	       dump_tools_find(db_server_version(run->admin) / 10000, run->config->pg_bindir, &run->bin_dir,
-	                       err);
-}
-
-static bool find_backup(struct run *run, const struct rehearse_request *request, struct err *err)
-{
-	if (!(request->backup ? run_find_backup(run, request->backup, err) : run_find_newest(run, err)))
-		return false;
-	return backup_can_open(&run->stores, run->manifest) ||
-	       err_set(err, ERR_BACKUP, "backup %s is encrypted, and there is no key (identity in [backup])",
-	               manifest_id(run->manifest));
-}
-
 static bool restore(struct run *run, json_t *out, struct err *err)
 {
 	int64_t began = clock_ms();
 
-	if (!run_restore_roles(run, true, err) || !run_scratch_prove(run, false, err))
-		return err_recode(err, err->code == ERR_CANCELLED ? ERR_CANCELLED : ERR_BACKUP);
+	if (!copy_restore(run, err))
+		return false;
 	json_put(out, "restore_seconds", json_real((double)(clock_ms() - began) / 1000));
 	return true;
 }
@@ -203,16 +186,53 @@ static bool run_revisions(struct run *run, struct rehearse_watch *w, json_t *out
 	return true;
 }
 
-static bool upgrade(struct run *run, const char *target, json_t *out, struct err *err)
+static bool upgrade(struct run *run, const char *target, json_t *out, json_t **sizes, struct err *err)
 {
 	struct rehearse_watch w = { .db = NULL };
 
 	if (!run_scratch_dress(run, err) || !make_plan(run, target, out, err))
 		return false;
 	bool ok = rehearse_watch_start(&w, run->scratch, ledger_table(run->ledger), err) &&
-	          run_revisions(run, &w, out, err);
+	          rehearse_sizes(run->scratch, NULL, sizes, err) && run_revisions(run, &w, out, err);
 	rehearse_watch_clear(&w);
 	return ok;
+}
+
+/* ------------------------------------------------------------------ the live database */
+
+/* Whoever has a table to himself there is not waited for long, and nobody waits for us. */
+static bool read_live(struct run *run, const struct conninfo *live, const char *names, json_t **out,
+                      struct err *err)
+{
+	cleanup_free char *application = run_application(run, "estimate");
+	cleanup_db struct db *db = NULL;
+
+	return db_open(live, application, &db, err) &&
+	       db_run(db, "SET lock_timeout = '2s'; SET statement_timeout = '60s'; SET jit = off", err) &&
+	       rehearse_sizes(db, names, out, err);
+}
+
+/* The live database need not be there: then there is no estimate, and that is said. */
+static bool estimate(struct run *run, const struct conninfo *live, const json_t *copy, json_t *out,
+                     struct err *err)
+{
+	cleanup_free char *names = rehearse_touched(out);
+	cleanup_json json_t *there = NULL;
+	struct err why = ERR_INIT;
+
+	json_put(out, "estimate", json_null());
+	json_put(out, "estimate_missing", json_null());
+	if (read_live(run, live, names, &there, &why)) {
+		rehearse_estimate(out, copy, there);
+	} else if (why.code == ERR_CANCELLED) {
+		*err = why;
+		return false;
+	} else {
+		json_put(out, "estimate_missing", json_str(why.msg));
+	}
+	json_put(out, "limits",
+	         rehearse_limits(out, run->plan, run->config, run->config->writes == WRITES_FENCE));
+	return true;
 }
 
 /* ------------------------------------------------------------------ all of it */
@@ -246,34 +266,19 @@ static json_t *begin_result(const struct run *run, const char *target)
 	return out;
 }
 
-/* On both ways; a failure of the work stays the error. */
-static bool tidy_up(struct run *run, bool ok, struct err *err)
-{
-	struct err second = ERR_INIT;
-
-	cancel_hold(); /* a signal must not keep what is left of it there */
-	bool dropped = ok ? run_scratch_drop(run, err) : run_scratch_give_up(run, err);
-	if (run_drop_roles(run, &second))
-		return ok && dropped;
-	if (ok && dropped) {
-		*err = second;
-		return false;
-	}
-	return err_hint(err, "%s", second.msg);
-}
-
 static bool rehearse(struct run *run, const struct rehearse_request *request, struct conninfo **live,
                      json_t **out, struct err *err)
 {
+	cleanup_json json_t *sizes = NULL;
 	struct err unkept = ERR_INIT;
 
-	if (!graph_load(run->config->migrations, &run->graph, err) || !connect(run, live, err) ||
-	    !find_backup(run, request, err) || !before_from_backup(run, err) || !run_scratch_tidy(run, err) ||
-	    !run_sweep_roles(run->admin, err) || !run_restore_gates(run, err))
+	if (!graph_load(run->config->migrations, &run->graph, err) ||
+	    !copy_begin(run, request->backup, live, err))
 		return false;
 	*out = begin_result(run, request->target);
-	bool ok = restore(run, *out, err) && upgrade(run, request->target, *out, err);
-	if (!tidy_up(run, ok, err))
+	bool ok = restore(run, *out, err) && upgrade(run, request->target, *out, &sizes, err) &&
+	          estimate(run, *live, sizes, *out, err);
+	if (!copy_end(run, ok, err))
 		return false;
 	put_sums(*out);
 	if (!rehearsals_keep(run->config->state_dir, run->database, *out, &unkept))

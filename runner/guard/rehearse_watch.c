@@ -17,7 +17,9 @@ static const char seen_sql[] =
 	" coalesce(pg_catalog.pg_relation_filenode(c.oid)::int8, 0),"
 	" CASE WHEN c.relkind IN ('r', 'm', 'i', 'S') THEN coalesce(pg_catalog.pg_table_size(c.oid), 0) ELSE "
 	"0 END,"
-	" c.relkind FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+	" c.relkind, coalesce(i.indrelid::int8, 0)"
+	" FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+	" LEFT JOIN pg_catalog.pg_index i ON i.indexrelid = c.oid"
 	" WHERE c.relkind IN ('r', 'p', 'm', 'i', 'I', 'S', 'v', 'f') AND c.relpersistence <> 't'"
 	" AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'ripcord', 'pg_toast')"
 	" AND NOT EXISTS (SELECT FROM pg_catalog.pg_class t LEFT JOIN pg_catalog.pg_index x ON x.indrelid = "
@@ -46,7 +48,8 @@ static bool seen_read(const struct rehearse_watch *w, struct seen_list *out, str
 			                   .name = mem_strdup(rows_get(r, i, 1)),
 			                   .filenode = rows_int(r, i, 2),
 			                   .bytes = rows_int(r, i, 3),
-			                   .kind = *rows_get(r, i, 4) };
+			                   .kind = *rows_get(r, i, 4),
+			                   .table = rows_int(r, i, 5) };
 	return true;
 }
 
@@ -147,7 +150,7 @@ static void take_lock(struct rehearse_watch *w, int64_t oid, const char *mode_na
 		return;
 	w->held = mem_grow(w->held, w->n_held + 1, sizeof(*w->held));
 	struct held *h = &w->held[w->n_held++];
-	*h = (struct held){ .oid = oid, .since_ms = w->began_ms };
+	*h = (struct held){ .oid = oid, .since_ms = w->began_ms, .from = json_array_size(w->statements) - 1 };
 	snprintf(h->mode, sizeof(h->mode), "%s", mode);
 	json_push(new, json_pack("{s:o, s:s}", "relation", json_str(relation->name), "mode", mode));
 }
@@ -179,12 +182,108 @@ static void release_locks(struct rehearse_watch *w)
 {
 	for (size_t i = 0; i < w->n_held; i++) {
 		const struct held *h = &w->held[i];
-		json_push(w->locks,
-		          json_pack("{s:o, s:s, s:f}", "relation",
-		                    json_str(seen_find(&w->first, h->oid)->name), "mode", h->mode, "seconds",
-		                    (double)(rehearse_watch_ms(w) - h->since_ms) / 1000));
+		json_push(w->locks, json_pack("{s:o, s:s, s:f, s:I, s:I}", "relation",
+		                              json_str(seen_find(&w->first, h->oid)->name), "mode", h->mode,
+		                              "seconds", (double)(rehearse_watch_ms(w) - h->since_ms) / 1000,
+		                              "from", (json_int_t)h->from, "to",
+		                              (json_int_t)json_array_size(w->statements) - 1));
 	}
 	w->n_held = 0;
+}
+
+/* ------------------------------------------------------------------ what it works on */
+
+static const char scans_sql[] =
+	"SELECT s.relid::int8, (coalesce(s.seq_scan, 0) + coalesce(s.idx_scan, 0))::int8"
+	" FROM pg_catalog.pg_stat_xact_all_tables s WHERE coalesce(s.seq_scan, 0) + coalesce(s.idx_scan, 0) "
+	"> 0"
+	" AND s.schemaname NOT IN ('pg_catalog', 'information_schema', 'pg_toast') ORDER BY 1";
+
+static bool scans_read(struct db *db, struct scans_list *out, struct err *err)
+{
+	cleanup_rows struct rows *r = NULL;
+
+	if (!db_query(db, scans_sql, DB_NO_ARGS, &r, err))
+		return err_wrap(err, "cannot read what was scanned");
+	free(out->v);
+	out->n = rows_count(r);
+	out->v = mem_new0((out->n + 1) * sizeof(struct scans));
+	for (size_t i = 0; i < out->n; i++)
+		out->v[i] = (struct scans){ .oid = rows_int(r, i, 0), .n = rows_int(r, i, 1) };
+	return true;
+}
+
+static int by_scanned(const void *a, const void *b)
+{
+	const struct scans *x = a, *y = b;
+
+	return (x->oid > y->oid) - (x->oid < y->oid);
+}
+
+static int64_t scans_of(const struct scans_list *l, int64_t oid)
+{
+	const struct scans key = { .oid = oid };
+	const struct scans *found = l->n ? bsearch(&key, l->v, l->n, sizeof(*l->v), by_scanned) : NULL;
+
+	return found ? found->n : 0;
+}
+
+static void add_name(json_t *names, const char *name)
+{
+	const json_t *one;
+	size_t i;
+
+	json_array_foreach(names, i, one)
+	{
+		if (strcmp(json_string_value(one), name) == 0)
+			return;
+	}
+	json_push(names, json_str(name));
+}
+
+static void touch(const struct rehearse_watch *w, int64_t oid, json_t *touches)
+{
+	const struct seen *relation = seen_find(&w->first, oid);
+
+	if (relation)
+		add_name(touches, relation->name);
+}
+
+/* A lock below SHARE UPDATE EXCLUSIVE says nothing of how much is done, but where nobody saw what was read. */
+static void touch_locked(const json_t *locks, bool all, json_t *touches)
+{
+	const json_t *one;
+	size_t i;
+
+	json_array_foreach(locks, i, one)
+	{
+		const char *mode = json_string_value(json_object_get(one, "mode"));
+		if (all || (strcmp(mode, "ROW SHARE") != 0 && strcmp(mode, "ROW EXCLUSIVE") != 0))
+			add_name(touches, json_string_value(json_object_get(one, "relation")));
+	}
+}
+
+/* What has another storage than before the statement, and tables that got an index. */
+static void touch_written(const struct rehearse_watch *w, const struct seen_list *now, json_t *touches)
+{
+	for (size_t i = 0; i < now->n; i++) {
+		const struct seen *is = &now->v[i], *was = seen_find(&w->last, is->oid);
+		if (!was || was->filenode != is->filenode)
+			touch(w, was ? is->oid : is->table, touches);
+	}
+}
+
+static bool touch_read(struct rehearse_watch *w, json_t *touches, struct err *err)
+{
+	struct scans_list now = { .n = 0 };
+
+	if (!scans_read(w->db, &now, err))
+		return false;
+	for (size_t i = 0; i < now.n; i++)
+		if (scans_of(&w->scans, now.v[i].oid) != now.v[i].n)
+			touch(w, now.v[i].oid, touches);
+	free(now.v);
+	return true;
 }
 
 /* ------------------------------------------------------------------ one statement */
@@ -202,15 +301,17 @@ static bool before_statement(void *ctx, const struct step *step, const struct st
 	w->lsn = NULL;
 	w->rows = at->rows;
 	w->bare = json_is_true(json_object_get(at->about, "bare"));
-	bool ok = db_value(w->db, "SELECT pg_catalog.pg_current_wal_insert_lsn()::pg_catalog.text",
+	bool ok = scans_read(w->db, &w->scans, err) &&
+	          db_value(w->db, "SELECT pg_catalog.pg_current_wal_insert_lsn()::pg_catalog.text",
 	                   DB_NO_ARGS, &w->lsn, err);
 	w->spent_ms += clock_ms() - asked;
 	w->began_ms = rehearse_watch_ms(w);
 	return ok;
 }
 
-static bool read_after(struct rehearse_watch *w, json_t *o, json_t *new, struct err *err)
+static bool read_after(struct rehearse_watch *w, json_t *o, json_t *new, json_t *touches, struct err *err)
 {
+	const bool inside = db_tx_status(w->db) == 'T';
 	struct seen_list now = { .n = 0 };
 	int64_t wal;
 
@@ -218,8 +319,10 @@ static bool read_after(struct rehearse_watch *w, json_t *o, json_t *new, struct 
 	            "SELECT pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_insert_lsn(), "
 	            "$1::pg_catalog.pg_lsn)::int8",
 	            DB_ARGS(w->lsn), &wal, err) ||
-	    (db_tx_status(w->db) == 'T' && !ask_locks(w, new, err)) || !seen_read(w, &now, err))
+	    (inside && (!ask_locks(w, new, err) || !touch_read(w, touches, err))) || !seen_read(w, &now, err))
 		return false;
+	touch_locked(new, !inside, touches);
+	touch_written(w, &now, touches);
 	json_put(o, "wal_bytes", json_integer(wal));
 	json_put(o, "rewrites", rewrites(w, &now));
 	json_put(o, "grew", growth(w, &now));
@@ -235,7 +338,7 @@ static bool after_statement(void *ctx, const struct step *step, const struct sta
 	struct rehearse_watch *w = ctx;
 	const int64_t ended = rehearse_watch_ms(w), asked = clock_ms();
 	const bool inside = db_tx_status(w->db) == 'T', told = w->told && !w->bare;
-	json_t *o = json_object(), *new = json_array();
+	json_t *o = json_object(), *new = json_array(), *touches = json_array();
 	cleanup_free char *text = mem_strndup(at->text, strnlen(at->text, TEXT_KEPT));
 
 	(void)step;
@@ -243,12 +346,15 @@ static bool after_statement(void *ctx, const struct step *step, const struct sta
 	json_put(o, "text", json_str(text));
 	json_put(o, "seconds", json_real((double)(ended - w->began_ms) / 1000));
 	json_put(o, "rows", json_integer(inside ? at->rows : w->rows));
+	json_put(o, "batches", at->is_batch ? json_integer(at->batches) : json_null());
 	told_locks(w, new);
-	bool ok = read_after(w, o, new, err);
+	bool ok = read_after(w, o, new, touches, err);
 	/* Outside of a transaction block nobody can be asked: that is not "none". */
-	json_put(o, "locks", inside || told ? new : json_null());
-	if (!inside && !told)
-		json_decref(new);
+	bool known = inside || told;
+	json_put(o, "locks", known ? json_incref(new) : json_null());
+	json_put(o, "touches", known || json_array_size(touches) > 0 ? json_incref(touches) : json_null());
+	json_decref(new);
+	json_decref(touches);
 	w->spent_ms += clock_ms() - asked;
 	if (!inside)
 		release_locks(w);
@@ -298,6 +404,7 @@ void rehearse_watch_clear(struct rehearse_watch *w)
 {
 	seen_clear(&w->first);
 	seen_clear(&w->last);
+	free(w->scans.v);
 	free(w->held);
 	free(w->lsn);
 	json_decref(w->statements);

@@ -2,7 +2,8 @@
  * rehearse_watch.h - what each statement of a rehearsed revision does to the database, as the server tells it.
  *
  * Asked behind each statement, inside its transaction: locks on relations that were there before the rehearsal
- * (pg_locks), storage that is another than before (pg_relation_filenode), sizes, WAL (pg_current_wal_insert_lsn).
+ * (pg_locks), storage that is another than before (pg_relation_filenode), sizes, WAL (pg_current_wal_insert_lsn), and which
+ * of them it has read (pg_stat_xact_all_tables): what of it takes longer where they are larger.
  * Asking takes time of its own, which is in none of the times.
  */
 #ifndef RUNNER_GUARD_REHEARSE_WATCH_H
@@ -15,6 +16,7 @@
 /* A relation as it is at one moment. */
 struct seen {
 	int64_t oid, filenode, bytes; /* filenode 0: it has no storage of its own */
+	int64_t table;                /* an index's; else 0 */
 	char *name;
 	char kind;                    /* pg_class.relkind */
 };
@@ -23,8 +25,18 @@ struct seen_list {
 	size_t n;
 };
 
+/* How often the transaction that is open has read a relation so far. */
+struct scans {
+	int64_t oid, n;
+};
+struct scans_list {
+	struct scans *v; /* by OID */
+	size_t n;
+};
+
 struct held {
 	int64_t oid, since_ms;
+	size_t from; /* the statement that took it */
 	char mode[32];
 };
 
@@ -32,6 +44,7 @@ struct rehearse_watch {
 	struct db *db;
 	const char *version_table;    /* left out, as is the schema ripcord */
 	struct seen_list first, last; /* before the rehearsal; behind the last statement */
+	struct scans_list scans;      /* before the statement in hand */
 	struct held *held;            /* locks of the transaction that is open */
 	size_t n_held;
 	json_t *statements, *locks;   /* of the revision in hand */

@@ -57,6 +57,8 @@ make_history() {
   run_ripcord prove --sample 20 --json
   assert_exit 0
   assert_json 'map(.verdict) == ["reversible", "reversible", "loses-data", "loses-data", "reversible", "reversible", "reversible"]'
+  # The version table, which is empty below the first one, is given none.
+  assert_json '.[0].sample == 20 and .[0].notes == []'
   assert_json '.[1].sample == 20 and .[2].loses == ["column public.owner.name"]'
   assert_json '.[3].loses == ["table public.\"It\"\"em\""]'
   # An upgrade that does not take the rows is proven without them, and that is said.
@@ -158,6 +160,109 @@ make_history() {
   assert_exit 0
   assert_stderr_has "was left over, and is dropped"
   assert_same "scratch databases" 0 "$(scratches)"
+}
+
+# A live database at mail2 with rows that nobody could make up, and a backup of it; drop3, mail4 and bad5 are to come.
+make_backup() {
+  make_revision base1 "" "CREATE TYPE mood AS ENUM ('ok', 'bad');
+    CREATE TABLE \"Per\"\"son\" (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, name text NOT NULL CHECK (name ~ '^[A-Z][a-z]+$'), m mood, born timestamptz,
+      upper text GENERATED ALWAYS AS (upper(name)) STORED);
+    CREATE TABLE pet (id serial PRIMARY KEY, owner int NOT NULL REFERENCES \"Per\"\"son\", parent int REFERENCES pet, name text CHECK (name ~ '^[A-Z]'));
+    CREATE TABLE parts (id int, at date) PARTITION BY RANGE (id); CREATE TABLE part1 PARTITION OF parts FOR VALUES FROM (0) TO (1000);
+    CREATE TABLE bare (a text NOT NULL CHECK (a ~ 'no number')); CREATE TABLE fresh (a int)" "" \
+    "DROP TABLE fresh, bare, parts, pet, \"Per\"\"son\"; DROP TYPE mood"
+  make_revision mail2 base1 "ALTER TABLE \"Per\"\"son\" ADD COLUMN mail text" "" "ALTER TABLE \"Per\"\"son\" DROP COLUMN mail"
+  run_ripcord upgrade mail2 --yes --json
+  assert_exit 0
+  sql "INSERT INTO \"Per\"\"son\" (name, m, born, mail) SELECT 'Zacharias' || translate(n::text, '0123456789', 'abcdefghij'), 'bad', '2001-02-03 04:05', 'M' || n || '@x' FROM generate_series(1, 300) n;
+    INSERT INTO pet (owner, parent, name) SELECT CASE WHEN n % 20 = 1 THEN 3 ELSE 300 END, NULL, 'Pet' FROM generate_series(1, 300) n;
+    UPDATE pet SET parent = CASE id WHEN 81 THEN 82 ELSE id - 20 END WHERE id > 20; INSERT INTO parts SELECT n, '2001-01-01' FROM generate_series(1, 50) n"
+  backup=$(run_ripcord backup --json && jq -r .id <<<"$output")
+}
+
+# No row of the backup's is told or kept.
+assert_hidden() {
+  [[ $output$stderr != *Zacharias* ]] || fail "a name is shown: $output$stderr"
+  ! grep -rq Zacharias .ripcord || fail "a name is kept: $(grep -rl Zacharias .ripcord)"
+}
+
+# Of person 3's pets 1, 21, 41 ... the one with number 81 comes from another's, and with it go those behind it.
+@test "rows of a backup show what made ones cannot, and go nowhere" {
+  make_backup
+  make_revision loss3 mail2 "ALTER TABLE \"Per\"\"son\" ALTER born TYPE date; UPDATE \"Per\"\"son\" SET mail = lower(mail)
+    WHERE (SELECT count(*) FROM pet) > 1" "" "ALTER TABLE \"Per\"\"son\" ALTER born TYPE timestamptz"
+  make_revision count4 loss3 "INSERT INTO pet (owner, name) SELECT min(id), 'New' FROM \"Per\"\"son\" HAVING count(*) > 0" \
+    "SELECT count(*) IN (0, 10) FROM \"Per\"\"son\"; SELECT count(*) IN (0, 5) FROM pet; SELECT count(*) IN (0, 3) FROM pet WHERE parent IS NOT NULL;
+    SELECT count(*) IN (0, 10) FROM parts; SELECT count(*) IN (0, 10) FROM fresh" "DELETE FROM pet WHERE name = 'New'"
+  make_revision cast5 count4 "ALTER TABLE \"Per\"\"son\" ADD COLUMN n int; DO \$\$ BEGIN UPDATE \"Per\"\"son\" SET n = name::int; END \$\$" "" \
+    "ALTER TABLE \"Per\"\"son\" DROP COLUMN n"
+  make_revision back6 count4 "SELECT 1" "" "DO \$\$ BEGIN RAISE EXCEPTION 'no way back for %', (SELECT min(name) FROM \"Per\"\"son\"); END \$\$"
+  run_ripcord prove loss3 --sample 10 --json
+  assert_json '.[0].verdict == "reversible" and .[0].backup == null and (.[0].notes | any(contains("Per")))'
+
+  run_ripcord prove --sample 10 --backup newest --json
+  assert_exit 3
+  assert_json 'map(.verdict) == ["reversible", "reversible", "loses-data", "reversible", "reversible", "irreversible"]'
+  assert_json '.[2].loses == ["column public.\"Per\"\"son\".born", "column public.\"Per\"\"son\".mail"]'
+  assert_json '.[2:4] | all(.[]; .sample == 10 and .backup == $b and .copied == ["public.\"Per\"\"son\"", "public.parts", "public.pet"])' --arg b "$backup"
+  assert_json '.[3].notes | any(contains("copied for public.fresh: the backup has none")) and any(contains("made for public.bare"))'
+  # Where the rows do not fit it is tried without them, and the server's words are not told.
+  assert_json '.[4].sample == 0 and .[4].backup == null and .[4].copied == [] and (.[4].notes[0] | contains("of the backup") and contains("22P02"))'
+  assert_json '.[5].reason | contains("its downgrade fails") and contains("P0001")'
+  assert_hidden
+  assert_same "scratch databases" 0 "$(scratches)"
+  # A later proof with made rows does not take that back.
+  run_ripcord prove loss3 --sample 20
+  run_ripcord upgrade loss3 --plan
+  assert_stdout_has "lose data: column"
+  # What a revision keeps of the rows is hidden as they are.
+  make_revision keep7 count4 "CREATE TABLE kept AS SELECT name FROM \"Per\"\"son\"" "" "DROP TABLE kept"
+  make_revision tell8 keep7 "DO \$\$ BEGIN IF EXISTS (SELECT FROM kept) THEN RAISE EXCEPTION '%', (SELECT min(name) FROM kept); END IF; END \$\$"
+  make_revision last9 tell8 "SELECT 1" "" "SELECT 1"
+  run_ripcord prove keep7 last9 --sample 10 --backup "${backup:0:20}"
+  assert_exit 0
+  assert_stdout_has "rows of backup $backup"
+  assert_stdout_has "revision tell8, which comes before it, does not apply: the server refused it with SQLSTATE P0001"
+  assert_hidden
+}
+
+@test "without a backup that can be had it is exit 7; two scratch databases go with a signal, or with the next proof" {
+  make_revision a "" "CREATE TABLE t (a int)" "" "DROP TABLE t"
+  run_ripcord prove --sample 1 --backup newest
+  assert_exit 7
+  assert_stderr_has "no verified backup"
+  run_ripcord prove --backup newest
+  assert_exit 2
+  assert_stderr_has "--sample"
+  run_ripcord upgrade a --yes --json
+  assert_exit 0
+  run_ripcord backup --json
+  make_revision b a "SELECT pg_sleep(30)" "" "SELECT 1"
+  for signal in INT KILL; do
+    "$RIPCORD" prove --sample 1 --backup newest >out 2>&1 3>&- &
+    pid=$!
+    wait_until 30 eval '[ "$(sql "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '"'%pg_sleep(30)%'"' AND datname LIKE '"'%scratch%'"'" postgres)" = 1 ]'
+    assert_same "scratch databases" 2 "$(scratches)"
+    kill -$signal $pid
+    wait $pid && fail "it was not cut off"
+    if [ $signal = INT ]; then assert_same "scratch databases" 0 "$(scratches)"; fi
+  done
+  sql "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname LIKE '%scratch%'" postgres
+  wait_until 30 eval '[ "$(sql "SELECT count(*) FROM pg_stat_activity WHERE datname LIKE '"'%scratch%'"'" postgres)" = 0 ]'
+  assert_same "scratch databases" 2 "$(scratches)"
+  run_ripcord prove a
+  assert_exit 0
+  assert_same "scratch databases" 0 "$(scratches)"
+  tar=$(newest_backup)/backup.tar
+  turn_byte "$tar" $(($(stat -c %s "$tar") / 3))
+  run_ripcord prove a --sample 1 --backup newest --json
+  assert_exit 7
+  assert_same "scratch databases" 0 "$(scratches)"
+  age-keygen -o key 2>/dev/null
+  run_ripcord backup --json -x backup.verify=read -x backup.recipients="$(age-keygen -y key)"
+  run_ripcord prove a --sample 1 --backup newest
+  assert_exit 7
+  assert_stderr_has "is encrypted, and there is no key"
 }
 
 @test "the plan shows what was proven, and a downgrade that does not lead back is refused where nothing else does" {

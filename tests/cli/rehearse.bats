@@ -49,14 +49,58 @@ ALTER TABLE \"It\"\"em\" ADD COLUMN w int;"
   assert_stdout_has "ago on backup $backup"
   assert_stdout_has "ACCESS EXCLUSIVE on public.person for"
   assert_stdout_has "rewrites public.person ("
+  assert_stdout_has "  estimate     "
+  [[ $output != *"warn         rehearsal"* ]] || fail "nothing is wrong with it"
   run_ripcord rehearse head -x guard.lock_hold=100ms
-  assert_exit 0
+  assert_exit 3
   assert_stdout_has "rewrites public.person"
-  assert_stdout_has "too long     ACCESS EXCLUSIVE on public.person"
+  assert_stdout_has "too long     up2: lock_hold 100 ms, measured "
   # Another text is another rehearsal.
   sed -i 's/<= 1000/<= 1001/' "$(revision_file up2)"
   run_ripcord upgrade head --plan
   assert_stdout_has "not as it is now, or without up2"
+}
+
+@test "the estimate is larger as the live tables are, and limits that it is over are named and refused" {
+  make_revision two2 base1 "UPDATE \"It\"\"em\" SET v = v || 'z';
+ALTER TABLE person ALTER id TYPE bigint;
+SELECT pg_sleep(0.2);"
+  UPGRADE_OPTIONS=transaction=off make_revision off3 two2 "CREATE INDEX CONCURRENTLY item_v ON \"It\"\"em\" (v)"
+  sql "INSERT INTO person SELECT n, 'p' || n FROM generate_series(20001, 200000) n"
+  run_ripcord rehearse head --json
+  assert_exit 0
+  assert_json '.limits == [] and .estimate_missing == null and .estimate.seconds > .seconds'
+  assert_json '.estimate.relations | any(.relation == "public.person" and .ratio > 8 and .ratio < 12 and .live_bytes > .copy_bytes)'
+  # What works on no table that has grown takes as long as here; what a lock covers is held longer there.
+  statement "ALTER TABLE person" | jq -e '(.touches | index("public.person")) and .ratio > 8 and (.estimated_seconds / .seconds | . > 8 and . < 12)'
+  statement UPDATE | jq -e '.touches == ["public.\"It\"\"em\""] and .ratio < 1.5'
+  statement "SELECT pg_sleep" | jq -e '.touches == [] and .ratio == 1 and .estimated_seconds < 0.5'
+  statement "CREATE INDEX CONC" | jq -e '.touches == ["public.\"It\"\"em\""]'
+  assert_json '.revisions[0] | .locks[] | select(.mode == "ACCESS EXCLUSIVE" and .relation == "public.person") | .estimated_seconds > .seconds and .from == 1 and .to == 2'
+  # Between what was measured and what is estimated lies the limit.
+  alter=$(statement "ALTER TABLE person" | jq '(.seconds * 1000 * 4) | floor')
+  run_ripcord upgrade head --plan --json -x guard.statement_timeout="${alter}ms"
+  assert_exit 3
+  assert_json '.failure.message | contains("two2: statement_timeout ") and contains(", estimated ") and contains(": ALTER TABLE person ALTER")'
+  run_ripcord upgrade head --plan --json -x guard.lock_hold=100ms
+  assert_exit 3
+  assert_json '.failure.message | contains("(rehearsal)") and test("two2: lock_hold 100 ms, [a-z]+ [0-9.]+ m?s: ACCESS EXCLUSIVE on public.person")'
+  run_ripcord upgrade head --plan -x guard.lock_hold=100ms -x policy.preset=staging
+  assert_exit 0
+  assert_stdout_has "warn         rehearsal: over a limit in the last rehearsal: two2:"
+  run_ripcord upgrade head --plan -x guard.lock_hold=100ms -x guard.writes=fence
+  assert_exit 0
+  # A section may allow itself more.
+  sed -i 's/ripcord:upgrade $/ripcord:upgrade hold=0/' "$(revision_file two2)"
+  run_ripcord upgrade head --plan -x guard.lock_hold=100ms
+  assert_exit 0
+  # Rehearsed elsewhere while the live database is away: nothing to compare with, which is said.
+  configure "[drill]" "url = $(database_url postgres)"
+  DATABASE_URL=$DATABASE_URL'?port=1' run_ripcord rehearse two2 --backup "$backup" --json
+  assert_exit 0
+  assert_json '.estimate == null and (.estimate_missing | length > 0) and .limits == []'
+  DATABASE_URL=$DATABASE_URL'?port=1' run_ripcord rehearse two2 --backup "$backup"
+  assert_stdout_has "estimate     none: "
 }
 
 @test "temporary files are counted, and a batch's rows" {
@@ -80,7 +124,9 @@ ALTER TABLE person ADD CHECK (name <> 'p77')"
   assert_exit 3
   assert_json '.failure.revision == "bad2" and (.failure.line > 0) and (.failed.statements | length == 1)'
   run_ripcord upgrade head --plan
+  assert_exit 3
   assert_stdout_has "revision bad2 failed"
+  assert_stdout_has "refuse       rehearsal: the last rehearsal failed"
   sed -i "s/p77'/none'/" "$(revision_file bad2)"
   run_ripcord upgrade head --plan
   assert_stdout_has "not as it is now, or without bad2"

@@ -18,6 +18,7 @@
 #define NUMBER(n) ((struct fact_int){ FACT_KNOWN, n })
 #define NO_NUMBER ((struct fact_int){ FACT_UNKNOWN, 0 })
 #define GB        (INT64_C(1) << 30)
+#define DAY       (INT64_C(86400) * 1000)
 
 /* A situation with which every gate is content. */
 static struct facts content(void)
@@ -151,6 +152,21 @@ static void no_downgrade(struct facts *f) { strv_add(&f->no_downgrade, "8c4f1a2b
 static void irreversible(struct facts *f) { strv_add(&f->proven_irreversible, "8c4f1a2b9d3e"); }
 static void losing(struct facts *f) { strv_add(&f->proven_losing, "8c4f1a2b9d3e"); }
 
+static void unrehearsed(struct facts *f) { f->rehearsal = REHEARSAL_MISSING; }
+static void rehearsed(struct facts *f)
+{
+	f->rehearsal = REHEARSAL_DONE;
+	f->rehearsal_age_ms = NUMBER(DAY);
+}
+static void long_ago(struct facts *f) { f->rehearsal_age_ms = NUMBER(8 * DAY); }
+static void nobody_knows_when(struct facts *f) { f->rehearsal_age_ms = NO_NUMBER; }
+static void too_long(struct facts *f) { strv_add(&f->rehearsal_limits, "8c4f1a2b9d3e: lock_hold"); }
+static void rehearsal_fails(struct facts *f)
+{
+	f->rehearsal = REHEARSAL_FAILED;
+	f->rehearsal_failure = "a CHECK is violated";
+}
+
 /* ------------------------------------------------------------------ each gate, each of its answers */
 
 static const struct {
@@ -254,6 +270,13 @@ static const struct {
 	{ "proofs", { losing }, VERDICT_PASS },
 	{ "proofs", { losing, no_restore }, VERDICT_WARN },
 	{ "proofs", { losing, irreversible, no_restore }, VERDICT_REFUSE },
+	{ "rehearsal", { rehearsed }, VERDICT_PASS },
+	{ "rehearsal", { unrehearsed }, VERDICT_PASS },
+	{ "rehearsal", { rehearsed, long_ago }, VERDICT_WARN },
+	{ "rehearsal", { rehearsed, nobody_knows_when }, VERDICT_REFUSE },
+	{ "rehearsal", { rehearsed, too_long }, VERDICT_REFUSE },
+	{ "rehearsal", { rehearsed, long_ago, too_long }, VERDICT_REFUSE },
+	{ "rehearsal", { rehearsal_fails }, VERDICT_REFUSE },
 	{ "way-back", { no_restore }, VERDICT_WARN },
 	{ "way-back", { no_ladder }, VERDICT_WARN },
 	{ "way-back", { waived }, VERDICT_WARN },
@@ -325,7 +348,7 @@ static void each_gate_answers(void **state)
 static void every_gate_has_its_cases(void **state)
 {
 	(void)state;
-	assert_int_equal(gates_count(), 33);
+	assert_int_equal(gates_count(), 34);
 	for (size_t i = 0; i < gates_count(); i++) {
 		bool tried = false;
 
@@ -350,6 +373,18 @@ static enum verdict verdict_in(const char *name, void (*change)(struct facts *f)
 	return find(&found, gate)->verdict;
 }
 
+static void rehearsed_too_long(struct facts *f)
+{
+	rehearsed(f);
+	too_long(f);
+}
+
+static void rehearsed_long_ago(struct facts *f)
+{
+	rehearsed(f);
+	long_ago(f);
+}
+
 static void presets_differ_where_they_say(void **state)
 {
 	(void)state;
@@ -358,6 +393,10 @@ static void presets_differ_where_they_say(void **state)
 	assert_int_equal(verdict_in("development", createdb_unknown, "create-database"), VERDICT_UNKNOWN);
 	assert_int_equal(verdict_in("development", standby_behind, "replay-lag"), VERDICT_PASS);
 	assert_int_equal(verdict_in("staging", standby_behind, "replay-lag"), VERDICT_REFUSE);
+	assert_int_equal(verdict_in("staging", rehearsal_fails, "rehearsal"), VERDICT_REFUSE);
+	assert_int_equal(verdict_in("staging", rehearsed_too_long, "rehearsal"), VERDICT_WARN);
+	assert_int_equal(verdict_in("staging", rehearsed_long_ago, "rehearsal"), VERDICT_PASS);
+	assert_int_equal(verdict_in("development", rehearsal_fails, "rehearsal"), VERDICT_WARN);
 	for (const char *const *name = preset_names(); *name; name++) {
 		assert_int_equal(verdict_in(*name, server_disk_unknown, "server-free-space"),
 		                 VERDICT_UNKNOWN);
@@ -376,6 +415,19 @@ static char *write_preset(const char *text)
 	assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
 	close(fd);
 	return path;
+}
+
+static void rehearsals_are_judged_as_a_file_says(void **state)
+{
+	char *path = write_preset("rehearsal.missing = refuse\nrehearsal.limit=pass\nrehearsal.age = 2d\n");
+
+	(void)state;
+	assert_int_equal(verdict_in(path, unrehearsed, "rehearsal"), VERDICT_REFUSE);
+	assert_int_equal(verdict_in(path, rehearsed, "rehearsal"), VERDICT_PASS);
+	assert_int_equal(verdict_in(path, rehearsed_too_long, "rehearsal"), VERDICT_PASS);
+	assert_int_equal(verdict_in(path, rehearsed_long_ago, "rehearsal"), VERDICT_REFUSE);
+	assert_int_equal(verdict_in(path, rehearsal_fails, "rehearsal"), VERDICT_REFUSE);
+	unlink(path);
 }
 
 static void a_file_may_be_a_preset(void **state)
@@ -402,6 +454,9 @@ static void bad_presets_are_named(void **state)
 		{ "unknown.server-fre-space = show\n", 1, "no gate", "server-free-space" },
 		{ "unknown.stores = no\n", 1, "show or refuse", "" },
 		{ "replay_lag = far\n", 1, "size", "" },
+		{ "rehearsal.failed = no\n", 1, "pass, warn or refuse", "" },
+		{ "rehearsal.age = old\n", 1, "duration", "" },
+		{ "rehearsal.old = warn\n", 1, "unknown key", "rehearsal.failed" },
 		{ "unknown\n", 1, "key = value", "" },
 	};
 	struct preset *p = NULL;
@@ -480,6 +535,7 @@ int main(void)
 		cmocka_unit_test(each_gate_answers),
 		cmocka_unit_test(every_gate_has_its_cases),
 		cmocka_unit_test(presets_differ_where_they_say),
+		cmocka_unit_test(rehearsals_are_judged_as_a_file_says),
 		cmocka_unit_test(a_file_may_be_a_preset),
 		cmocka_unit_test(bad_presets_are_named),
 		cmocka_unit_test(long_lists_are_cut),
