@@ -40,7 +40,9 @@ struct rename {
 struct changes_options {
 	const struct rename *renames;
 	size_t n_renames;
-	bool concurrently; /* indexes of tables that are there already: CONCURRENTLY */
+	/* Tables that are there are locked for no longer than a moment where that can be: their indexes are made CONCURRENTLY,
+	 * keys by such an index, and checks and foreign keys are validated after a COMMIT. */
+	bool concurrently;
 };
 
 /*

@@ -166,6 +166,12 @@ void ddl_add(struct writer *w, const struct object *o, const char *did, unsigned
 		strv_clear(&w->added);
 }
 
+void ddl_commit_before(struct writer *w)
+{
+	w->out->v[w->out->n - 1].commit_before = true;
+	strv_clear(&w->added);
+}
+
 void ddl_add_value(struct writer *w, const struct object *o, const char *literal, const char *sql)
 {
 	(void)append(w, o, "add value", sql);

@@ -21,6 +21,9 @@ void ddl_write(struct writer *w, const struct object *o, const struct fact *f, c
 /* The same of a statement that is ready. */
 void ddl_add(struct writer *w, const struct object *o, const char *did, unsigned hazards, const char *sql);
 
+/* The last statement comes after a COMMIT. */
+void ddl_commit_before(struct writer *w);
+
 /* ALTER TYPE ... ADD VALUE: what says the literal from then on waits for a COMMIT. */
 void ddl_add_value(struct writer *w, const struct object *o, const char *literal, const char *sql);
 

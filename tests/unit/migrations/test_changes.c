@@ -254,6 +254,36 @@ static void test_hazards(void **state)
 	assert_string_equal(find_change(&changes, "ADD COLUMN d")->about, "table public.t: add column d");
 }
 
+/* A key is made by an index that was built beside the others, and rows are checked when the lock of ADD is gone. */
+static void test_concurrently(void **state)
+{
+	static const struct pair p = {
+		.from = "CREATE TABLE t (a bigint NOT NULL, b integer); INSERT INTO t VALUES (1, 1)",
+		.to = "CREATE TABLE t (a bigint PRIMARY KEY, b integer CHECK (b > 0),"
+		      " CONSTRAINT \"B\" UNIQUE (b) INCLUDE (a) DEFERRABLE INITIALLY DEFERRED);"
+		      " CREATE TABLE u (a bigint PRIMARY KEY)",
+	};
+	const struct changes_options options = { .concurrently = true };
+	cleanup_db struct db *from = make_db("ch_from", &p, false), *to = make_db("ch_to", &p, true);
+	cleanup_changes struct changes changes = { .v = NULL };
+	struct err err = ERR_INIT;
+
+	(void)state;
+	if (!schema_changes(from, to, NULL, &options, &changes, &err) || !apply(from, &changes, &err))
+		fail_msg("%s", err.msg);
+	assert_int_equal(find_change(&changes, "CREATE UNIQUE INDEX CONCURRENTLY t_pkey")->hazards,
+	                 HAZARD_INDEX_BUILD | HAZARD_NOT_TRANSACTIONAL);
+	assert_int_equal(
+		find_change(&changes, "ADD CONSTRAINT t_pkey PRIMARY KEY USING INDEX t_pkey")->hazards,
+		HAZARD_EXCLUSIVE_LOCK);
+	assert_string_equal(find_change(&changes, "USING INDEX \"B\"")->sql,
+	                    "ALTER TABLE public.t ADD CONSTRAINT \"B\" UNIQUE USING INDEX \"B\""
+	                    " DEFERRABLE INITIALLY DEFERRED");
+	assert_true(find_change(&changes, "VALIDATE CONSTRAINT t_b_check")->commit_before);
+	assert_int_equal(find_change(&changes, "CREATE TABLE public.u")->hazards, 0);
+	assert_true(becomes(from, to, NULL));
+}
+
 /* What keeps others out of tables that are there; of those that are made nobody waits for anything. */
 static void test_hazards_to_others(void **state)
 {
@@ -355,7 +385,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_relations),         cmocka_unit_test(test_others),
 		cmocka_unit_test(test_renames_keep_rows), cmocka_unit_test(test_hazards),
-		cmocka_unit_test(test_hazards_to_others), cmocka_unit_test(test_refusals),
+		cmocka_unit_test(test_concurrently),      cmocka_unit_test(test_hazards_to_others),
+		cmocka_unit_test(test_refusals),
 	};
 
 	return cmocka_run_group_tests(tests, make_roles, NULL);

@@ -55,13 +55,49 @@ static bool validated_later(const struct objects *all, const struct object *o)
 	       !fact_value(table->new, "partition key") && strcmp(table->kind->name, "table") == 0;
 }
 
+static bool create_index(struct writer *w, const struct object *o, struct err *err);
+
+/* A partitioned table's index is made alone; its partitions' are attached. */
+static bool stands_on_old_table(const struct objects *all, const struct fact *f)
+{
+	const struct object *table = objects_relation(all, fact_value(f, "table"));
+
+	return table && table->old && table->new && !object_makes(table) &&
+	       !fact_value(table->new, "partition key");
+}
+
+/* The index of a key that is asked for CONCURRENTLY; NULL: the key makes its own. */
+static const struct object *index_before(const struct objects *all, const struct object *key)
+{
+	const struct object *index = index_of(all, key);
+	bool by_index = is_type(key, "primary key") || is_type(key, "unique");
+
+	return all->concurrently && by_index && index && stands_on_old_table(all, index->new) ? index : NULL;
+}
+
+static bool add_key(struct writer *w, const struct object *o, const struct object *index, struct err *err)
+{
+	const char *late = words_find(fact_value(o->new, "definition"), " DEFERRABLE");
+	cleanup_buf struct buf sql = BUF_INIT(BUF_TEXT_MAX);
+
+	if (!create_index(w, index, err))
+		return false;
+	ddl_expand(w->all, &sql, o, o->new, "ALTER TABLE {table} ADD CONSTRAINT {1} ");
+	buf_fmt(&sql, "%s USING INDEX ", is_type(o, "unique") ? "UNIQUE" : "PRIMARY KEY");
+	ddl_expand(w->all, &sql, o, o->new, "{1}");
+	buf_str(&sql, late ? late : "");
+	ddl_add(w, o, "add", 0, buf_text(&sql));
+	return true;
+}
+
 static bool add_constraint(struct writer *w, const struct object *o, struct err *err)
 {
 	cleanup_buf struct buf sql = BUF_INIT(BUF_TEXT_MAX);
 	bool later = validated_later(w->all, o), builds = !is_type(o, "check") && !is_type(o, "foreign key");
 	const char *definition = fact_value(o->new, "definition");
 
-	(void)err;
+	if (index_before(w->all, o))
+		return add_key(w, o, index_before(w->all, o), err);
 	/* Of indexes each partition has its own; checks and foreign keys go to all. */
 	ddl_expand(w->all, &sql, o, o->new,
 	           builds || words_find(definition, " NO INHERIT") ? "ALTER TABLE {table} ADD CONSTRAINT {1} "
@@ -71,6 +107,9 @@ static bool add_constraint(struct writer *w, const struct object *o, struct err 
 	ddl_add(w, o, "add", builds ? HAZARD_INDEX_BUILD : 0, buf_text(&sql));
 	if (later)
 		ddl_write(w, o, o->new, "validate", 0, "ALTER TABLE {2} VALIDATE CONSTRAINT {1}");
+	/* What ADD has locked is free again then. */
+	if (later && w->all->concurrently)
+		ddl_commit_before(w);
 	return true;
 }
 
@@ -108,15 +147,6 @@ static const struct kind KIND_CONSTRAINT = {
 	.properties = CONSTRAINT,
 	.write_create = add_constraint,
 };
-
-/* A partitioned table's index is made alone; its partitions' are attached. */
-static bool stands_on_old_table(const struct objects *all, const struct fact *f)
-{
-	const struct object *table = objects_relation(all, fact_value(f, "table"));
-
-	return table && table->old && table->new && !object_makes(table) &&
-	       !fact_value(table->new, "partition key");
-}
 
 static bool create_index(struct writer *w, const struct object *o, struct err *err)
 {
