@@ -60,14 +60,25 @@ static bool read_request(const struct app *app, const struct autogenerate_option
 	return read_allowed(&o->allow, &c->schema_allow, &out->allowed, err);
 }
 
+static void tell(const struct autogen_result *made)
+{
+	for (size_t i = 0; i < made->likely.n; i++)
+		log_warn("%s", made->likely.v[i]);
+	for (size_t i = 0; i < made->differs.n; i++)
+		log_warn("%s", made->differs.v[i]);
+}
+
 bool autogenerate_compare(struct app *app, const struct autogenerate_options *options,
                           struct autogen_result *out, struct err *err)
 {
 	cleanup_renames struct renames renames = { .v = NULL };
 	struct autogen_request request = { .source = NULL };
 
-	return read_request(app, options, &renames, &request, err) &&
-	       autogen_compare(app->config, &request, out, err);
+	if (!read_request(app, options, &renames, &request, err))
+		return false;
+	bool ok = autogen_compare(app->config, &request, out, err);
+	tell(out);
+	return ok;
 }
 
 /* ------------------------------------------------------------------ writing */
@@ -118,21 +129,13 @@ static void print_written(struct app *app, const struct autogen_result *made, co
 		fprintf(app->out, "%s\n", paths->v[i]);
 }
 
-static void tell(const struct autogen_result *made)
-{
-	for (size_t i = 0; i < made->likely.n; i++)
-		log_warn("%s", made->likely.v[i]);
-	for (size_t i = 0; i < made->differs.n; i++)
-		log_warn("%s", made->differs.v[i]);
-}
-
 bool autogenerate_revisions(struct app *app, const struct autogenerate_options *options, const char *message,
                             const char *id, const struct strv *labels, struct err *err)
 {
 	cleanup_renames struct renames renames = { .v = NULL };
 	cleanup_autogen struct autogen_result made = { .n = 0 };
 	cleanup_strv struct strv paths = STRV_INIT;
-	struct autogen_request request = { .message = message, .id = id, .labels = labels };
+	struct autogen_request request = { .message = message, .id = id, .labels = labels, .ask = true };
 
 	if (!read_request(app, options, &renames, &request, err))
 		return false;

@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "runner/confirm.h"
 #include "runner/guard/autogen_proof.h"
 
 #include <stdlib.h>
@@ -68,6 +69,7 @@ static bool find_renames(struct autogen *a, struct err *err)
 {
 	const struct schema_options options = autogen_schema_options(a);
 	cleanup_schema struct schema *old = NULL, *new = NULL;
+	cleanup_likely_renames struct likely_renames likely = { .v = NULL };
 	const struct renames *said = a->request->renames;
 
 	if (!schema_read(source_db(a->ahead), &options, &old, err) ||
@@ -76,7 +78,10 @@ static bool find_renames(struct autogen *a, struct err *err)
 	for (size_t i = 0; said && i < said->n; i++)
 		renames_add(&a->renames, said->v[i].from, said->v[i].to);
 	renames_add_open(&a->renames, source_renames(a->wanted), old, new);
-	renames_likely(&a->renames, old, new, &a->out->likely);
+	if (a->request->ask && confirm_can_ask())
+		return renames_ask(&a->renames, old, new, err);
+	renames_likely(&a->renames, old, new, &likely);
+	renames_tell(&likely, &a->out->likely);
 	return true;
 }
 

@@ -17,6 +17,7 @@
 struct autogen_request {
 	const char *source;            /* the desired state, as source_open() takes it */
 	const struct renames *renames; /* as the command line has them */
+	bool ask;                      /* on a terminal: whether what is likely a rename is one */
 	bool live;                     /* the history must be all that the live database has: from = live */
 	unsigned allowed;              /* enum hazard: those of data loss and rewrites that are accepted */
 	const char *message, *id;      /* of the revision; id NULL: a new one */
@@ -27,7 +28,7 @@ struct autogen_result {
 	struct changes changes; /* from the history to the desired state; none: nothing to do */
 	struct revision_draft *v; /* one after another: what must be committed before, or cannot be in a transaction, is apart */
 	size_t n;
-	struct strv likely;     /* renames_likely() */
+	struct strv likely;     /* renames_tell(), of those that nobody was asked about */
 	struct strv differs;    /* why it is not proven: facts, as schema_diff() prints them */
 	struct strv kept;       /* what the drafts borrow */
 };

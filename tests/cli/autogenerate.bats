@@ -149,6 +149,62 @@ first_applied() {
   refused 2 "schema.sql:1:"
 }
 
+# on_terminal ANSWERS ARG...: ripcord where standard input and standard error are a terminal; $output has both outputs.
+on_terminal() {
+  local answers=$1 words
+  shift
+  words=$(printf '%q ' "$RIPCORD" "$@")
+  # shellcheck disable=SC2016
+  run script -qec "$words" /dev/null < <(printf "$answers")
+}
+
+@test "on a terminal a likely rename is a question, and elsewhere a warning" {
+  first_applied
+  contact_sql | sed 's/mail text/email text/; s/(mail)/(email)/' >schema.sql
+  on_terminal 'n\n' revision --autogenerate -m refused
+  assert_exit 3
+  assert_stdout_has "is column public.contact.mail renamed to email? [y/N]"
+  assert_stdout_has "--allow drop"
+  assert_same files 1 "$(files)"
+  # The end of the input is no answer.
+  on_terminal '' revision --autogenerate -m refused
+  assert_exit 3
+  for command in "check --autogenerate" "diff --exit-code"; do
+    # shellcheck disable=SC2086
+    on_terminal 'y\n' $command
+    assert_exit 3
+    assert_stdout_has "--rename public.contact.mail=email if that is a rename"
+    refute_stdout_has "[y/N]"
+  done
+  on_terminal 'y\n' revision --autogenerate -m renamed
+  assert_exit 0
+  assert_same files 2 "$(files)"
+  grep -q 'RENAME COLUMN mail TO email' migrations/versions/*_renamed.sql
+  upgrade_and_check
+  assert_same rows "1|a@b 2|c@d" "$(sql "SELECT id, email FROM contact ORDER BY id" | paste -sd' ')"
+}
+
+@test "of several that may be one each is asked about, and a yes ends it; tables and types are, too" {
+  echo "CREATE TYPE mood AS ENUM ('ok'); CREATE TABLE t (a int, m mood);" >schema.sql
+  MESSAGE=first generate
+  echo "CREATE TYPE feeling AS ENUM ('ok'); CREATE TABLE t (b int, c int, d int, m feeling);" >schema.sql
+  refused 3 "--rename public.t.a=b if"
+  assert_stderr_has "--rename public.t.a=c if"
+  assert_stderr_has "enum public.mood goes and public.feeling comes"
+  on_terminal 'n\ny\nyes\n' revision --autogenerate -m several
+  assert_exit 0
+  assert_stdout_has "public.t.a renamed to b?"
+  refute_stdout_has "renamed to d?"
+  grep -q 'RENAME COLUMN a TO c' migrations/versions/*_several.sql
+  grep -q 'RENAME TO feeling' migrations/versions/*_several.sql
+  echo "CREATE TYPE feeling AS ENUM ('ok'); CREATE TABLE u (b int, c int, d int, m feeling);" >schema.sql
+  on_terminal 'y\n' revision --autogenerate -m table
+  assert_exit 0
+  grep -q 'ALTER TABLE public.t RENAME TO u' migrations/versions/*_table.sql
+  run_ripcord check --autogenerate
+  assert_exit 0
+}
+
 @test "a source that does not load names file and line, and a history that does not is none" {
   first_revision
   printf 'CREATE TABLE t (a int);\nCREATE VIEW v AS SELECT b FROM t;\n' >schema.sql
