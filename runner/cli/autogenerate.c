@@ -92,7 +92,7 @@ static bool write_drafts(const struct app *app, const struct autogen_result *mad
 
 	for (size_t i = 0; ok && i < made->n; i++) {
 		cleanup_free char *path = NULL;
-		ok = revision_write(app->config->migrations, &made->v[i], &path, err);
+		ok = revision_write(app->config->migrations, NULL, &made->v[i], &path, err);
 		if (ok)
 			strv_add(paths, path);
 	}
@@ -129,13 +129,18 @@ static void print_written(struct app *app, const struct autogen_result *made, co
 		fprintf(app->out, "%s\n", paths->v[i]);
 }
 
-bool autogenerate_revisions(struct app *app, const struct autogenerate_options *options, const char *message,
-                            const char *id, const struct strv *labels, struct err *err)
+bool autogenerate_revisions(struct app *app, const struct autogenerate_options *options,
+                            const struct revision_draft *first, struct err *err)
 {
 	cleanup_renames struct renames renames = { .v = NULL };
 	cleanup_autogen struct autogen_result made = { .n = 0 };
 	cleanup_strv struct strv paths = STRV_INIT;
-	struct autogen_request request = { .message = message, .id = id, .labels = labels, .ask = true };
+	struct autogen_request request = { .message = first->message,
+		                           .id = first->id,
+		                           .labels = &first->labels,
+		                           .parents = &first->parents,
+		                           .depends_on = &first->depends_on,
+		                           .ask = true };
 
 	if (!read_request(app, options, &renames, &request, err))
 		return false;

@@ -15,8 +15,10 @@ enum { NAMED_MAX = 700 }; /* of statements that a message names: it has room for
 void autogen_clear(struct autogen_result *r)
 {
 	changes_clear(&r->changes);
-	for (size_t i = 0; i < r->n; i++)
+	for (size_t i = 0; i < r->n; i++) {
 		strv_clear(&r->v[i].parents);
+		strv_clear(&r->v[i].depends_on);
+	}
 	free(r->v);
 	strv_clear(&r->likely);
 	strv_clear(&r->differs);
@@ -91,7 +93,7 @@ static bool compare(struct autogen *a, struct err *err)
 
 	if (!find_renames(a, err))
 		return false;
-	const struct changes_options how = { .renames = a->renames.v, .n_renames = a->renames.n };
+	const struct changes_options how = { a->renames.v, a->renames.n, false };
 	if (!schema_changes(source_db(a->ahead), source_db(a->wanted), &options, &how, &a->out->changes, err))
 		return false;
 	return a->out->changes.n > 0 || autogen_same(a, source_db(a->wanted), source_db(a->ahead), err);
@@ -133,22 +135,9 @@ static bool check_hazard(const struct autogen *a, enum hazard hazard, const char
 
 /* ------------------------------------------------------------------ all of it */
 
-static bool one_head(const struct autogen *a, struct err *err)
-{
-	cleanup_strv struct strv heads = STRV_INIT;
-
-	graph_heads(source_run(a->ahead)->graph, &heads);
-	if (heads.n < 2)
-		return true;
-	cleanup_free char *list = strv_join(&heads, ", ");
-	err_set(err, ERR_REFUSED, "there are several heads to follow: %s", list);
-	return err_hint(err, "join them with ripcord merge -m TEXT heads");
-}
-
 static bool draft(struct autogen *a, struct err *err)
 {
-	if (!open_both(a, err) || !one_head(a, err) || (a->request->live && !check_live(a, err)) ||
-	    !compare(a, err))
+	if (!open_both(a, err) || (a->request->live && !check_live(a, err)) || !compare(a, err))
 		return false;
 	if (a->out->changes.n == 0)
 		return true;

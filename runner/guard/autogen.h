@@ -22,6 +22,7 @@ struct autogen_request {
 	unsigned allowed;              /* enum hazard: those of data loss and rewrites that are accepted */
 	const char *message, *id;      /* of the revision; id NULL: a new one */
 	const struct strv *labels;
+	const struct strv *parents, *depends_on; /* of the first; parents is empty for a base */
 };
 
 struct autogen_result {

@@ -40,13 +40,17 @@ generate() {
   [ -f "$file" ] || fail "no one file: $file"
 }
 
-# Both ways, with the guard, and nothing is left to do.
-upgrade_and_check() {
-  run_ripcord upgrade head --yes
-  assert_exit 0
-  run_ripcord check --autogenerate
+# Applied with the guard, nothing is left to do.
+upgrade_and_diff() {
+  run_ripcord upgrade heads --yes
   assert_exit 0
   run_ripcord diff --exit-code
+  assert_exit 0
+}
+
+upgrade_and_check() {
+  upgrade_and_diff
+  run_ripcord check --autogenerate
   assert_exit 0
 }
 
@@ -97,56 +101,64 @@ first_applied() {
   assert_same files 1 "$(files)"
   refused 2 "no desired state" -x schema.source=
   refused 2 "no hazard" --allow everything
-  refused 2 "follows the one head" --head base
-  run_ripcord revision -m plain --allow drop
-  assert_exit 2
-  make_revision other "" "CREATE TABLE other (a int)" "" "DROP TABLE other"
+  refused 2 "--splice does not go with --autogenerate" --head base --splice
+  for flag in "--allow drop" --live; do
+    # shellcheck disable=SC2086
+    run_ripcord revision -m plain $flag
+    assert_exit 2
+  done
+}
+
+@test "with several heads one is followed, and the others are depended on" {
+  echo 'CREATE TABLE a (n int PRIMARY KEY);' >schema.sql
+  MESSAGE=first generate --rev-id a1
+  make_revision b1 "" "CREATE TABLE b (n int PRIMARY KEY)" "" "DROP TABLE b"
+  echo 'CREATE TABLE b (n int PRIMARY KEY); ALTER TABLE a ADD b int REFERENCES b;' >>schema.sql
   refused 3 "several heads"
+  assert_stderr_has "--head"
+  run_ripcord upgrade heads --yes
+  assert_exit 0
+  generate --head a1 --rev-id a2
+  grep -q '^-- revises: a1$' "$file"
+  grep -q '^-- depends-on: b1$' "$file"
+  refused 2 "a1 is not a head" --head a1
+  upgrade_and_diff
+  # As a database gets it that has nothing, and back: what depends goes first.
+  run_ripcord downgrade b1@base --yes
+  assert_exit 0
+  assert_same heads a1 "$(sql "SELECT version_num FROM alembic_version")"
+  # Another branch still, from the bottom, with a dependency that was asked for; both are below already.
+  echo 'CREATE TABLE c (n int REFERENCES b);' >>schema.sql
+  generate --head base --depends-on b1 --branch-label third --rev-id c1
+  grep -q '^-- depends-on: b1, a2$' "$file"
+  upgrade_and_diff
+  run_ripcord prove c1 --json
+  assert_json '.[0].verdict == "reversible"'
+  # b1 is below c1, although it is a head.
+  echo 'CREATE TABLE d ();' >>schema.sql
+  generate --head third@head
+  grep -q '^-- depends-on:$' "$file"
+  # A template without the line would let it come too early.
+  echo 'CREATE TABLE e ();' >>schema.sql
+  # shellcheck disable=SC2016
+  printf -- '-- revision: ${revision}\n-- revises: ${revises}\n-- ripcord:upgrade\n${upgrade}\n-- ripcord:downgrade\n${downgrade}' >migrations/revision.sql.template
+  refused 3 "header" --head a2
 }
 
-@test "what loses data or rewrites a table is refused until it is allowed" {
+@test "a folder, a program and another database are desired states" {
   first_revision
-  echo 'CREATE TABLE contact (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY);' >schema.sql
-  refused 3 "ALTER TABLE public.contact DROP COLUMN mail"
-  assert_stderr_has "--allow drop"
-  refused 3 "DROP COLUMN mail" --allow rewrite
-  generate --allow rewrite,drop
-  grep -q '^-- data loss$' "$file"
-  echo 'CREATE TABLE contact (id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY);' >schema.sql
-  refused 3 "rewrite tables: ALTER TABLE public.contact"
-  configure "allow = rewrite"
-  generate
-  run_ripcord check --autogenerate
-  assert_exit 0
-}
-
-@test "a rename is said by flag or by comment, and keeps the rows" {
-  first_applied
-  contact_sql | sed 's/mail text/email text/; s/(mail)/(email)/' >schema.sql
-  refused 3 "--rename public.contact.mail=email if that is a rename"
-  refused 2 "two names" --rename public.contact.mail
-  generate --rename public.contact.mail=email
-  refute_stderr_has "if that is a rename"
-  run_ripcord upgrade head --yes
-  assert_exit 0
-  assert_same rows "1|a@b 2|c@d" "$(sql "SELECT id, email FROM contact ORDER BY id" | paste -sd' ')"
-  {
-    echo '-- ripcord:rename public.contact "Kontakt ü"'
-    echo '-- ripcord:rename public."Kontakt ü".email mail'
-    echo 'CREATE TABLE "Kontakt ü" (id bigint GENERATED ALWAYS AS IDENTITY (SEQUENCE NAME contact_id_seq) PRIMARY KEY, mail text NOT NULL);'
-    echo 'ALTER INDEX "Kontakt ü_pkey" RENAME TO contact_pkey; CREATE INDEX contact_mail ON "Kontakt ü" (lower(mail));'
-  } >schema.sql
-  generate
-  upgrade_and_check
-  assert_same rows "1|a@b 2|c@d" "$(sql 'SELECT id, mail FROM "Kontakt ü" ORDER BY id' | paste -sd' ')"
-  # Done already: the comment may stay.
-  run_ripcord revision --autogenerate -m nothing
+  mkdir desired
+  contact_sql >desired/1.sql
+  echo 'CREATE TABLE more (a int);' >desired/2.sql
+  generate -x schema.source=desired
+  grep -q 'CREATE TABLE public.more' "$file"
+  run_ripcord revision --autogenerate -m nothing -x "schema.source=command:cat desired/1.sql desired/2.sql"
   assert_exit 0
   assert_same output "" "$output"
-  run_ripcord downgrade base --yes
-  assert_exit 0
-  echo '-- ripcord:rename one' >schema.sql
-  refused 2 "schema.sql:1:"
+  cat desired/*.sql | psql_on app -f -
+  sql "CREATE TABLE live (a int)"
+  generate -x "schema.source=$DATABASE_URL"
+  grep -q 'CREATE TABLE public.live' "$file"
 }
 
 # on_terminal ANSWERS ARG...: ripcord where standard input and standard error are a terminal; $output has both outputs.
