@@ -81,6 +81,7 @@ struct config {
 	const char *schema_source; /* see runner/guard/source.h; NULL: none */
 	bool schema_from_live;     /* a generated revision starts from what the live database has, too */
 	struct strv schema_allow;  /* "drop", "rewrite" */
+	bool schema_concurrently;  /* generated revisions make indexes of tables that are there CONCURRENTLY */
 	/* [hook ...] */
 	struct hook *hooks;
 	size_t n_hooks;

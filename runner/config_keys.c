@@ -511,6 +511,11 @@ const struct key_row config_rows[] = {
 	  C(schema_allow),
 	  take_list,
 	  KEY_BUILT },
+	{ { "schema", "concurrently", "no", "yes | no",
+	    "whether a generated revision makes indexes of tables that are there CONCURRENTLY" },
+	  C(schema_concurrently),
+	  take_yes_no,
+	  KEY_BUILT },
 
 	{ { "hook", "phase", "",
 	    "before-backup | after-backup | before-upgrade | before-revision | after-revision | "

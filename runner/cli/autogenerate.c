@@ -49,6 +49,7 @@ static bool read_request(const struct app *app, const struct autogenerate_option
 
 	out->source = o->live ? "live" : c->schema_source;
 	out->live = o->live || c->schema_from_live;
+	out->concurrently = o->concurrently || c->schema_concurrently;
 	out->renames = renames;
 	if (!out->source) {
 		err_set(err, ERR_USAGE, "there is no desired state");

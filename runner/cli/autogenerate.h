@@ -10,6 +10,7 @@
 struct autogenerate_options {
 	struct strv allow, renames; /* as they were given */
 	bool live;                  /* the desired state is the live database's */
+	bool concurrently;
 };
 
 /* ERR_USAGE without a source.  *out is the caller's, autogen_clear(). */

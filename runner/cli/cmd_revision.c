@@ -39,6 +39,9 @@ static const struct opt revision_options[] = {
 	  FIELD(generate.renames) },
 	{ "live", 0, OPT_FLAG, NULL, "with --autogenerate: leads to what the live database has by hand",
 	  FIELD(generate.live) },
+	{ "concurrently", 0, OPT_FLAG, NULL,
+	  "with --autogenerate: makes indexes of tables that are there CONCURRENTLY",
+	  FIELD(generate.concurrently) },
 	{ .name = NULL },
 };
 
@@ -192,8 +195,9 @@ static bool check_options(const struct revision_options *o, struct err *err)
 {
 	const struct autogenerate_options *g = &o->generate;
 
-	if (!o->autogenerate && (g->allow.n > 0 || g->renames.n > 0 || g->live))
-		return err_set(err, ERR_USAGE, "--allow, --rename and --live are for --autogenerate");
+	if (!o->autogenerate && (g->allow.n > 0 || g->renames.n > 0 || g->live || g->concurrently))
+		return err_set(err, ERR_USAGE,
+		               "--allow, --rename, --live and --concurrently are for --autogenerate");
 	if (!o->autogenerate || !o->splice)
 		return true;
 	err_set(err, ERR_USAGE,
@@ -225,7 +229,7 @@ static bool run_revision(struct app *app, struct err *err)
 const struct command command_revision = {
 	.name = "revision",
 	.about = "writes a new revision file: empty, or what leads to the desired schema",
-	.usage = "-m TEXT [--autogenerate [--live] [--allow HAZARD] [--rename A=B]] [--head "
+	.usage = "-m TEXT [--autogenerate [--live] [--allow HAZARD] [--rename A=B] [--concurrently]] [--head "
 		 "REV] "
 		 "[--splice] "
 		 "[--branch-label LABEL] [--depends-on REV] [--rev-id ID]",

@@ -93,7 +93,7 @@ static bool compare(struct autogen *a, struct err *err)
 
 	if (!find_renames(a, err))
 		return false;
-	const struct changes_options how = { a->renames.v, a->renames.n, false };
+	const struct changes_options how = { a->renames.v, a->renames.n, a->request->concurrently };
 	if (!schema_changes(source_db(a->ahead), source_db(a->wanted), &options, &how, &a->out->changes, err))
 		return false;
 	return a->out->changes.n > 0 || autogen_same(a, source_db(a->wanted), source_db(a->ahead), err);

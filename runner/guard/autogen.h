@@ -23,6 +23,7 @@ struct autogen_request {
 	const char *message, *id;      /* of the revision; id NULL: a new one */
 	const struct strv *labels;
 	const struct strv *parents, *depends_on; /* of the first; parents is empty for a base */
+	bool concurrently;             /* indexes of tables that are there: CONCURRENTLY */
 };
 
 struct autogen_result {

@@ -104,6 +104,10 @@ static const char *keep(struct autogen *a, const char *text)
 
 /* ------------------------------------------------------------------ drafts */
 
+static const char VERIFY_STUB[] =
+	"-- What must be true after the upgrade, else it is taken back: queries with one boolean column.\n"
+	"-- SELECT NOT EXISTS (SELECT FROM ... WHERE ...);\n";
+
 /* All heads have made the old state, so all must come before, in every database. */
 static void add_other_heads(const struct autogen *a, const struct strv *parents, struct strv *depends_on)
 {
@@ -124,7 +128,7 @@ static struct revision_draft *new_draft(struct autogen *a)
 
 	out->v = mem_grow(out->v, out->n + 1, sizeof(*out->v));
 	struct revision_draft *d = &out->v[out->n++];
-	*d = (struct revision_draft){ .id = r->id };
+	*d = (struct revision_draft){ .id = r->id, .verify = VERIFY_STUB };
 	if (out->n == 1) {
 		d->message = r->message;
 		strv_add_all(&d->parents, r->parents);
@@ -164,7 +168,7 @@ static bool draft_downgrade(struct autogen *a, struct revision_draft *d, struct 
 
 	if (d == a->out->v) /* they come first */
 		renames_reverse(&a->renames, &renames);
-	const struct changes_options how = { renames.v, renames.n, false };
+	const struct changes_options how = { renames.v, renames.n, a->request->concurrently };
 	if (!schema_changes(source_db(a->ahead), source_db(a->behind), &options, &how, &back, err))
 		return err_wrap(err, "the downgrade");
 	if (back.n == 0)

@@ -102,7 +102,7 @@ first_applied() {
   refused 2 "no desired state" -x schema.source=
   refused 2 "no hazard" --allow everything
   refused 2 "--splice does not go with --autogenerate" --head base --splice
-  for flag in "--allow drop" --live; do
+  for flag in "--allow drop" --concurrently; do
     # shellcheck disable=SC2086
     run_ripcord revision -m plain $flag
     assert_exit 2
@@ -159,6 +159,78 @@ first_applied() {
   sql "CREATE TABLE live (a int)"
   generate -x "schema.source=$DATABASE_URL"
   grep -q 'CREATE TABLE public.live' "$file"
+}
+
+@test "--concurrently makes indexes apart, and takes them back so" {
+  first_applied
+  echo 'CREATE INDEX id_mail ON contact (mail, id); ALTER TABLE contact ADD a int;' >>schema.sql
+  run_ripcord revision --autogenerate -m apart --concurrently
+  assert_exit 0
+  assert_same files 2 "$(wc -l <<<"$output")"
+  file=$(grep -l 'CREATE INDEX CONCURRENTLY id_mail' migrations/versions/*.sql)
+  grep -q '^-- ripcord:upgrade transaction=off$' "$file"
+  grep -q '^-- ripcord:downgrade transaction=off$' "$file"
+  grep -q '^DROP INDEX CONCURRENTLY public.id_mail;$' "$file"
+  upgrade_and_check
+  run_ripcord downgrade -2 --yes
+  assert_exit 0
+  configure "[schema]" "concurrently = yes"
+  echo 'CREATE INDEX more ON contact (id, mail);' >>schema.sql
+  run_ripcord revision --autogenerate -m key
+  assert_exit 0
+  grep -q 'CREATE INDEX CONCURRENTLY more' migrations/versions/*_key*.sql
+}
+
+@test "the verify has a hint, which passes" {
+  first_revision
+  sed -n '/^-- ripcord:verify$/,/^-- ripcord:downgrade/p' "$file" | grep -q '^-- SELECT NOT EXISTS'
+  sed -i 's/^-- SELECT NOT EXISTS.*/SELECT NOT EXISTS (SELECT FROM contact WHERE id = 1);/' "$file"
+  upgrade_and_check
+}
+
+@test "what loses data or rewrites a table is refused until it is allowed" {
+  first_revision
+  echo 'CREATE TABLE contact (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY);' >schema.sql
+  refused 3 "ALTER TABLE public.contact DROP COLUMN mail"
+  assert_stderr_has "--allow drop"
+  refused 3 "DROP COLUMN mail" --allow rewrite
+  generate --allow rewrite,drop
+  grep -q '^-- data loss$' "$file"
+  echo 'CREATE TABLE contact (id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY);' >schema.sql
+  refused 3 "rewrite tables: ALTER TABLE public.contact"
+  configure "allow = rewrite"
+  generate
+  run_ripcord check --autogenerate
+  assert_exit 0
+}
+
+@test "a rename is said by flag or by comment, and keeps the rows" {
+  first_applied
+  contact_sql | sed 's/mail text/email text/; s/(mail)/(email)/' >schema.sql
+  refused 3 "--rename public.contact.mail=email if that is a rename"
+  refused 2 "two names" --rename public.contact.mail
+  generate --rename public.contact.mail=email
+  refute_stderr_has "if that is a rename"
+  run_ripcord upgrade head --yes
+  assert_exit 0
+  assert_same rows "1|a@b 2|c@d" "$(sql "SELECT id, email FROM contact ORDER BY id" | paste -sd' ')"
+  {
+    echo '-- ripcord:rename public.contact "Kontakt ü"'
+    echo '-- ripcord:rename public."Kontakt ü".email mail'
+    echo 'CREATE TABLE "Kontakt ü" (id bigint GENERATED ALWAYS AS IDENTITY (SEQUENCE NAME contact_id_seq) PRIMARY KEY, mail text NOT NULL);'
+    echo 'ALTER INDEX "Kontakt ü_pkey" RENAME TO contact_pkey; CREATE INDEX contact_mail ON "Kontakt ü" (lower(mail));'
+  } >schema.sql
+  generate
+  upgrade_and_check
+  assert_same rows "1|a@b 2|c@d" "$(sql 'SELECT id, mail FROM "Kontakt ü" ORDER BY id' | paste -sd' ')"
+  # Done already: the comment may stay.
+  run_ripcord revision --autogenerate -m nothing
+  assert_exit 0
+  assert_same output "" "$output"
+  run_ripcord downgrade base --yes
+  assert_exit 0
+  echo '-- ripcord:rename one' >schema.sql
+  refused 2 "schema.sql:1:"
 }
 
 # on_terminal ANSWERS ARG...: ripcord where standard input and standard error are a terminal; $output has both outputs.
