@@ -345,8 +345,8 @@ MUST_CHECK bool revision_write(const char *folder, const char *into, const struc
  * revision_free(). */
 MUST_CHECK bool revision_of_draft(const char *folder, const struct revision_draft *draft, struct revision **out,
                                   struct err *err);
-/* One file, wherever it is; *out is the caller's, revision_free(). */
-MUST_CHECK bool revision_read(const char *path, struct revision **out, struct err *err);
+/* What a file has, called `path` in errors; *out is the caller's, revision_free(). */
+MUST_CHECK bool revision_parse(const char *text, const char *path, struct revision **out, struct err *err);
 void revision_free(struct revision *rev);
 /* Adds a revision that is in no folder yet, and takes it; ERR_USAGE as graph_load(): then the graph is of no more use. */
 MUST_CHECK bool graph_add(struct graph *g, struct revision *rev, struct err *err);

@@ -9,7 +9,6 @@
 #include "base/uuid.h"
 
 #include <ctype.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -213,29 +212,23 @@ static bool write_filled(const char *folder, const char *into, const struct revi
 	return true;
 }
 
-bool revision_of_draft(const char *folder, const struct revision_draft *draft, struct revision **out,
-                       struct err *err)
+bool revision_parse(const char *text, const char *path, struct revision **out, struct err *err)
 {
-	cleanup_buf struct buf text = BUF_INIT(BUF_TEXT_MAX);
 	struct node *node;
 
-	if (!fill_template(folder, draft, draft->id, clock_wall_us(), &text, err))
-		return false;
-	size_t len = text.len;
-	if (!ripcord_parse(buf_take(&text), len, "the new revision", &node, err))
+	if (!ripcord_parse(mem_strdup(text), strlen(text), path, &node, err))
 		return false;
 	*out = &node->rev;
 	return true;
 }
 
-bool revision_read(const char *path, struct revision **out, struct err *err)
+bool revision_of_draft(const char *folder, const struct revision_draft *draft, struct revision **out,
+                       struct err *err)
 {
-	struct node *node;
+	cleanup_buf struct buf text = BUF_INIT(BUF_TEXT_MAX);
 
-	if (!ripcord_read(AT_FDCWD, path, path, &node, err))
-		return false;
-	*out = &node->rev;
-	return true;
+	return fill_template(folder, draft, draft->id, clock_wall_us(), &text, err) &&
+	       revision_parse(buf_text(&text), "the new revision", out, err);
 }
 
 bool graph_add(struct graph *g, struct revision *rev, struct err *err)

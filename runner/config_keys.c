@@ -520,8 +520,9 @@ const struct key_row config_rows[] = {
 	{ { "hook", "phase", "",
 	    "before-backup | after-backup | before-upgrade | before-revision | after-revision | "
 	    "after-upgrade | "
-	    "on-failure | after-rollback | after-restore | always",
-	    "when it runs; a failing after-upgrade hook takes the ladder" },
+	    "on-failure | after-rollback | after-restore | always | after-write",
+	    "when it runs; a failing after-upgrade hook takes the ladder; after-write: for each new revision "
+	    "file" },
 	  H(phase),
 	  take_choice,
 	  KEY_QUIET },
@@ -600,7 +601,7 @@ static const char *const verify_words[] = { "read", "restore", "drill" };
 static const char *const phase_words[] = { "before-backup",   "after-backup",   "before-upgrade",
 	                                   "before-revision", "after-revision", "after-upgrade",
 	                                   "on-failure",      "after-rollback", "after-restore",
-	                                   "always" };
+	                                   "always",          "after-write" };
 
 const char *writes_name(enum writes_mode mode) { return writes_words[mode]; }
 

@@ -4,6 +4,7 @@
 
 #include "base/cleanup.h"
 #include "base/mem.h"
+#include "runner/guard/staged.h"
 
 #include <errno.h>
 #include <spawn.h>
@@ -106,15 +107,25 @@ static const struct revision *by_path(const struct graph *g, const char *path)
 	return NULL;
 }
 
+static bool write_file(const struct app *app, const struct revision_draft *draft, struct strv *paths,
+                       struct err *err)
+{
+	cleanup_staged struct staged staged = STAGED_INIT;
+
+	return staged_begin(&staged, app->config, err) && staged_add(&staged, app->config, draft, err) &&
+	       staged_hooks(&staged, app->config, err) && staged_publish(&staged, paths, err);
+}
+
 /* Writes the file and reads the folder again: a template of the project's may have made it unreadable. */
 static bool write_draft(const struct app *app, const struct revision_draft *draft, struct err *err)
 {
-	cleanup_free char *path = NULL;
+	cleanup_strv struct strv paths = STRV_INIT;
 	cleanup_graph struct graph *after = NULL;
 	const struct revision *rev;
 
-	if (!revision_write(app->config->migrations, NULL, draft, &path, err))
+	if (!write_file(app, draft, &paths, err))
 		return false;
+	const char *path = paths.v[0];
 	if (!app_graph(app, &after, err))
 		return err_wrap(err, "%s was written, but the folder does not load any more", path);
 	rev = by_path(after, path);
@@ -215,8 +226,9 @@ static bool run_revision(struct app *app, struct err *err)
 	    !check_names(g, o, err) || !find_parents(g, o, &parents, err) ||
 	    !find_dependencies(g, o, &dependencies, err))
 		return false;
+	cleanup_free char *fresh = revision_new_id();
 	const struct revision_draft draft = {
-		.id = o->id,
+		.id = o->id ? o->id : fresh,
 		.message = o->message,
 		.parents = parents,
 		.depends_on = dependencies,
@@ -290,8 +302,9 @@ static bool run_merge(struct app *app, struct err *err)
 		err_set(err, ERR_USAGE, "a merge joins two revisions or more, and this names %zu", parents.n);
 		return err_hint(err, "ripcord merge -m TEXT heads joins all heads");
 	}
+	cleanup_free char *fresh = revision_new_id();
 	const struct revision_draft draft = {
-		.id = o->id,
+		.id = o->id ? o->id : fresh,
 		.message = o->message,
 		.parents = parents,
 		.labels = o->labels,

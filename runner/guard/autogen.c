@@ -148,20 +148,19 @@ static bool draft(struct autogen *a, struct err *err)
 	return autogen_prove(a, err);
 }
 
-static bool work(const struct config *config, const struct autogen_request *request,
-                 bool (*what)(struct autogen *a, struct err *err), struct autogen_result *out,
-                 struct err *err)
+static bool prove_texts(struct autogen *a, struct err *err)
 {
-	struct autogen a = { .config = config,
-		             .request = request,
-		             .out = out,
-		             .is_drift = strcmp(request->source, "live") == 0 };
+	return open_both(a, err) && source_open(a->config, "replay", &a->behind, err) &&
+	       autogen_prove_texts(a, err);
+}
 
-	*out = (struct autogen_result){ .n = 0 };
-	bool ok = what(&a, err);
+static bool work(struct autogen *a, bool (*what)(struct autogen *a, struct err *err), struct err *err)
+{
+	a->is_drift = strcmp(a->request->source, "live") == 0;
+	bool ok = what(a, err);
 	if (!ok && err->code == ERR_CANCELLED)
 		cancel_hold(); /* the signal has done its work; what follows clears up */
-	return close_all(&a, ok, err);
+	return close_all(a, ok, err);
 }
 
 static bool open_and_compare(struct autogen *a, struct err *err)
@@ -172,11 +171,25 @@ static bool open_and_compare(struct autogen *a, struct err *err)
 bool autogen_compare(const struct config *config, const struct autogen_request *request,
                      struct autogen_result *out, struct err *err)
 {
-	return work(config, request, open_and_compare, out, err);
+	struct autogen a = { .config = config, .request = request, .out = out };
+
+	*out = (struct autogen_result){ .n = 0 };
+	return work(&a, open_and_compare, err);
 }
 
 bool autogen_draft(const struct config *config, const struct autogen_request *request,
                    struct autogen_result *out, struct err *err)
 {
-	return work(config, request, draft, out, err);
+	struct autogen a = { .config = config, .request = request, .out = out };
+
+	*out = (struct autogen_result){ .n = 0 };
+	return work(&a, draft, err);
+}
+
+bool autogen_prove_again(const struct config *config, const struct autogen_request *request,
+                         const struct strv *texts, struct autogen_result *made, struct err *err)
+{
+	struct autogen a = { .config = config, .request = request, .out = made, .texts = texts };
+
+	return work(&a, prove_texts, err);
 }

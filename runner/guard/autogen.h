@@ -47,5 +47,11 @@ MUST_CHECK bool autogen_compare(const struct config *config, const struct autoge
  */
 MUST_CHECK bool autogen_draft(const struct config *config, const struct autogen_request *request,
                               struct autogen_result *out, struct err *err);
+/*
+ * The same proof for what hooks have made of the files: *made as autogen_draft() has it, and their texts.  Each is run up,
+ * down and up again on new scratch databases.  ERR_REFUSED, also for another header; what differs is added to *made.
+ */
+MUST_CHECK bool autogen_prove_again(const struct config *config, const struct autogen_request *request,
+                                    const struct strv *texts, struct autogen_result *made, struct err *err);
 
 #endif

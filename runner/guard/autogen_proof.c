@@ -297,12 +297,51 @@ static bool is_about_sql(const struct err *err)
 	return *err->sqlstate || err->code == ERR_USAGE;
 }
 
-bool autogen_prove(struct autogen *a, struct err *err)
+/* What was made here is not right: a check says no, whoever noticed it. */
+static bool refuse(struct err *err)
 {
-	if (prove_all(a, err))
-		return true;
-	/* What was made here is not right: a check says no, whoever noticed it. */
 	if (is_about_sql(err))
 		err_recode(err, ERR_REFUSED);
 	return err_wrap(err, "nothing is written");
+}
+
+bool autogen_prove(struct autogen *a, struct err *err) { return prove_all(a, err) || refuse(err); }
+
+/* ------------------------------------------------------------------ as hooks have left them */
+
+static bool add_texts(struct autogen *a, struct err *err)
+{
+	for (size_t i = 0; i < a->texts->n; i++) {
+		struct revision *rev;
+
+		if (!revision_parse(a->texts->v[i], "the new revision", &rev, err))
+			return false;
+		if (!check_header(rev, &a->out->v[i], err)) {
+			revision_free(rev);
+			return false;
+		}
+		if (!graph_add(source_run(a->ahead)->graph, rev, err))
+			return false;
+	}
+	return true;
+}
+
+static bool prove_steps(struct autogen *a, struct err *err)
+{
+	cleanup_plan struct plan *plan = NULL, *back = NULL;
+
+	if (!add_texts(a, err) || !plan_rest(a, a->texts->n, &plan, err) ||
+	    !plan_reverse(plan, plan->n, &back, err)) /* a hook may have made it irreversible */
+		return false;
+	for (size_t i = 0; i < plan->n; i++) {
+		const struct step *up = &plan->steps[i];
+		if (!run_up(a, up->revision, up, err) || !run_back_and_up(a, up->revision, up, err))
+			return false;
+	}
+	return is_there(a, err);
+}
+
+bool autogen_prove_texts(struct autogen *a, struct err *err)
+{
+	return prove_steps(a, err) || (err_wrap(err, "as the hooks have left it"), refuse(err));
 }

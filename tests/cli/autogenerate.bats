@@ -334,6 +334,63 @@ on_terminal() {
   assert_stderr_has "the downgrade does not lead back"
 }
 
+# after_write COMMAND...: it alone is the hook of new files.
+after_write() {
+  sed -i '/^\[hook/,$d' ripcord.ini
+  configure "[hook format]" "phase = after-write" "$@"
+}
+
+@test "what a hook makes of a file is proven again, and only that is written" {
+  contact_sql >schema.sql
+  after_write "command = sed -i '/^-- ripcord:upgrade/a -- formatted' REVISION_SCRIPT_FILENAME"
+  MESSAGE=first generate
+  grep -q '^-- formatted$' "$file"
+  echo 'CREATE TABLE more (a int);' >>schema.sql
+  # Another upgrade, another downgrade, options, another place in the history, no revision, no file.
+  local edit
+  while IFS='|' read -r wanted edit; do
+    after_write "command = $edit"
+    refused 3 "$wanted"
+    assert_same versions 1 "$(find migrations/versions -mindepth 1 | wc -l)"
+  done <<'EDITS'
+does not lead to the desired state|sed -i s/more/less/ REVISION_SCRIPT_FILENAME
+as the hooks have left it: the downgrade does not lead back|sed -i '/^DROP TABLE/d' REVISION_SCRIPT_FILENAME
+as the hooks have left it: the upgrade does not run|sed -i 's/^CREATE/REATE/' REVISION_SCRIPT_FILENAME
+as the hooks have left it|sed -i 's/^-- ripcord:downgrade$/& irreversible="no"/' REVISION_SCRIPT_FILENAME
+the header of the new revision|sed -i 's/^-- revises: .*/-- revises:/' REVISION_SCRIPT_FILENAME
+as the hooks have left it|truncate -s 0 REVISION_SCRIPT_FILENAME
+no regular file any more|ln -sf /dev/null REVISION_SCRIPT_FILENAME
+EDITS
+  after_write "command = rm REVISION_SCRIPT_FILENAME"
+  refused 1 "cannot find"
+  # More in the upgrade that leads to the same is another text, and fine.
+  after_write "command = sed -i 's/^CREATE TABLE/CREATE TABLE public.passing (); DROP TABLE public.passing; &/' REVISION_SCRIPT_FILENAME"
+  generate
+  grep -q 'passing' "$file"
+  upgrade_and_check
+}
+
+@test "a hook has each file of several, and one that fails leaves none" {
+  echo "CREATE TYPE mood AS ENUM ('ok'); CREATE TABLE t (m mood DEFAULT 'ok');" >schema.sql
+  generate
+  echo "CREATE TYPE mood AS ENUM ('ok', 'bad'); CREATE TABLE t (m mood DEFAULT 'bad');" >schema.sql
+  after_write "shell = yes" 'command = grep -q "part 2" "$RIPCORD_FILE" && exit 7; touch "$RIPCORD_FILE.bak"; echo $RIPCORD_PHASE $RIPCORD_REVISION'
+  refused 1 "hook format (after-write)"
+  assert_same versions 1 "$(find migrations/versions -mindepth 1 | wc -l)"
+  after_write "shell = yes" "command = sleep 60" "timeout = 1s"
+  refused 1 "hook format (after-write)"
+  after_write "shell = yes" 'command = touch "$RIPCORD_FILE.bak"; echo $RIPCORD_PHASE $RIPCORD_REVISION >>seen; sed -i "s/^-- ripcord:verify/-- $(basename "$RIPCORD_FILE")\n&/" "$RIPCORD_FILE"'
+  run_ripcord revision --autogenerate -m bad
+  assert_exit 0
+  assert_same files 2 "$(wc -l <<<"$output")"
+  assert_same versions 3 "$(find migrations/versions -mindepth 1 | wc -l)"
+  while read -r file; do
+    grep -q "^-- $(basename "$file")$" "$file"
+    grep -q "^after-write $(sed -n 's/^-- revision: //p' "$file")$" seen
+  done <<<"$output"
+  upgrade_and_check
+}
+
 @test "what was changed by hand becomes a revision, and from = live asks for none" {
   first_applied
   sql "ALTER TABLE contact ADD by_hand int"
