@@ -337,14 +337,19 @@ struct revision_draft {
 	bool upgrade_off, downgrade_off;          /* transaction=off goes to the marker's line */
 };
 
-/* Fills <folder>/revision.sql.template (or the built-in one) and writes versions/<time>_<id>_<slug>.sql;
- * a file that is there is kept.  *path is the caller's. */
-MUST_CHECK bool revision_write(const char *folder, const struct revision_draft *draft, char **path, struct err *err);
+/* Fills <folder>/revision.sql.template (or the built-in one) and writes <into>/<time>_<id>_<slug>.sql (into NULL:
+ * <folder>/versions); a file that is there is kept.  *path is the caller's. */
+MUST_CHECK bool revision_write(const char *folder, const char *into, const struct revision_draft *draft, char **path,
+                               struct err *err);
 /* What revision_write() would write, as it is read again: to be tried before.  The draft has an id; *out is the caller's,
  * revision_free(). */
 MUST_CHECK bool revision_of_draft(const char *folder, const struct revision_draft *draft, struct revision **out,
                                   struct err *err);
+/* What a file has, called `path` in errors; *out is the caller's, revision_free(). */
+MUST_CHECK bool revision_parse(const char *text, const char *path, struct revision **out, struct err *err);
 void revision_free(struct revision *rev);
+/* Adds a revision that is in no folder yet, and takes it; ERR_USAGE as graph_load(): then the graph is of no more use. */
+MUST_CHECK bool graph_add(struct graph *g, struct revision *rev, struct err *err);
 /* A new id: 12 random hex digits, as Alembic's. */
 char *revision_new_id(void);
 /* The built-in template, as `init` writes it. */

@@ -195,10 +195,10 @@ static bool fill_template(const char *folder, const struct revision_draft *draft
 	       (!draft->downgrade_off || set_off("-- ripcord:downgrade", out, err));
 }
 
-static bool write_filled(const char *folder, const struct revision_draft *draft, const char *id, char **path,
-                         struct err *err)
+static bool write_filled(const char *folder, const char *into, const struct revision_draft *draft,
+                         const char *id, char **path, struct err *err)
 {
-	cleanup_free char *versions = path_join(folder, "versions");
+	cleanup_free char *versions = path_join(folder, into ? into : "versions");
 	cleanup_buf struct buf text = BUF_INIT(BUF_TEXT_MAX);
 	int64_t now = clock_wall_us();
 
@@ -212,19 +212,29 @@ static bool write_filled(const char *folder, const struct revision_draft *draft,
 	return true;
 }
 
+bool revision_parse(const char *text, const char *path, struct revision **out, struct err *err)
+{
+	struct node *node;
+
+	if (!ripcord_parse(mem_strdup(text), strlen(text), path, &node, err))
+		return false;
+	*out = &node->rev;
+	return true;
+}
+
 bool revision_of_draft(const char *folder, const struct revision_draft *draft, struct revision **out,
                        struct err *err)
 {
 	cleanup_buf struct buf text = BUF_INIT(BUF_TEXT_MAX);
-	struct node *node;
 
-	if (!fill_template(folder, draft, draft->id, clock_wall_us(), &text, err))
-		return false;
-	size_t len = text.len;
-	if (!ripcord_parse(buf_take(&text), len, "the new revision", &node, err))
-		return false;
-	*out = &node->rev;
-	return true;
+	return fill_template(folder, draft, draft->id, clock_wall_us(), &text, err) &&
+	       revision_parse(buf_text(&text), "the new revision", out, err);
+}
+
+bool graph_add(struct graph *g, struct revision *rev, struct err *err)
+{
+	graph_take(g, (struct node *)(void *)rev);
+	return graph_link(g, err);
 }
 
 void revision_free(struct revision *rev) { node_free((struct node *)(void *)rev); }
@@ -237,7 +247,8 @@ char *revision_new_id(void)
 	return mem_strdup(fresh);
 }
 
-bool revision_write(const char *folder, const struct revision_draft *draft, char **path, struct err *err)
+bool revision_write(const char *folder, const char *into, const struct revision_draft *draft, char **path,
+                    struct err *err)
 {
 	cleanup_free char *fresh = draft->id ? NULL : revision_new_id();
 	const char *id = draft->id ? draft->id : fresh;
@@ -246,5 +257,5 @@ bool revision_write(const char *folder, const struct revision_draft *draft, char
 		err_set(err, ERR_USAGE, "'%s' cannot be a revision's id", id);
 		return err_hint(err, "an id has 1 to 32 of the characters A-Z a-z 0-9 _");
 	}
-	return write_filled(folder, draft, id, path, err);
+	return write_filled(folder, into, draft, id, path, err);
 }

@@ -375,6 +375,19 @@ static bool check_hook(const struct hook *h, struct err *err)
 	return true;
 }
 
+/* There is no run and no database then, only a file. */
+static bool check_write_hook(const struct hook *h, struct err *err)
+{
+	if (h->phase != HOOK_AFTER_WRITE)
+		return true;
+	if (!h->command)
+		return err_set(err, ERR_USAGE, "[hook %s]: phase after-write goes with command", h->name);
+	if (!h->shell || !strstr(h->command, HOOK_FILE_TOKEN))
+		return true;
+	err_set(err, ERR_USAGE, "[hook %s]: " HOOK_FILE_TOKEN " does not go with shell = yes", h->name);
+	return err_hint(err, "a shell has the path in \"$RIPCORD_FILE\"");
+}
+
 static bool take_hook(struct loading *l, const struct ini_entry *first, struct hook *out, struct err *err)
 {
 	const char *section = first->section;
@@ -397,7 +410,7 @@ static bool take_hook(struct loading *l, const struct ini_entry *first, struct h
 		    !take(l, row, e, e ? e->value : row->key.fallback, out, err))
 			return false;
 	}
-	return check_hook(out, err) || at(l, first, err);
+	return (check_hook(out, err) && check_write_hook(out, err)) || at(l, first, err);
 }
 
 static bool is_first_of_section(const struct loading *l, size_t index)

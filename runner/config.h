@@ -20,8 +20,11 @@ enum verify_mode { BACKUP_VERIFY_READ, BACKUP_VERIFY_RESTORE, BACKUP_VERIFY_DRIL
 
 enum hook_phase {
 	HOOK_BEFORE_BACKUP, HOOK_AFTER_BACKUP, HOOK_BEFORE_UPGRADE, HOOK_BEFORE_REVISION, HOOK_AFTER_REVISION,
-	HOOK_AFTER_UPGRADE, HOOK_ON_FAILURE, HOOK_AFTER_ROLLBACK, HOOK_AFTER_RESTORE, HOOK_ALWAYS,
+	HOOK_AFTER_UPGRADE, HOOK_ON_FAILURE, HOOK_AFTER_ROLLBACK, HOOK_AFTER_RESTORE, HOOK_ALWAYS, HOOK_AFTER_WRITE,
 };
+
+/* What stands for the new file's path in the command of an after-write hook, as in Alembic's post_write_hooks. */
+#define HOOK_FILE_TOKEN "REVISION_SCRIPT_FILENAME"
 
 /* One [hook NAME]: exactly one of command, sql, url is set. */
 struct hook {
@@ -81,6 +84,7 @@ struct config {
 	const char *schema_source; /* see runner/guard/source.h; NULL: none */
 	bool schema_from_live;     /* a generated revision starts from what the live database has, too */
 	struct strv schema_allow;  /* "drop", "rewrite" */
+	bool schema_concurrently;  /* generated revisions make indexes of tables that are there CONCURRENTLY */
 	/* [hook ...] */
 	struct hook *hooks;
 	size_t n_hooks;

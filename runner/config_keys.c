@@ -511,12 +511,18 @@ const struct key_row config_rows[] = {
 	  C(schema_allow),
 	  take_list,
 	  KEY_BUILT },
+	{ { "schema", "concurrently", "no", "yes | no",
+	    "whether a generated revision makes indexes of tables that are there CONCURRENTLY" },
+	  C(schema_concurrently),
+	  take_yes_no,
+	  KEY_BUILT },
 
 	{ { "hook", "phase", "",
 	    "before-backup | after-backup | before-upgrade | before-revision | after-revision | "
 	    "after-upgrade | "
-	    "on-failure | after-rollback | after-restore | always",
-	    "when it runs; a failing after-upgrade hook takes the ladder" },
+	    "on-failure | after-rollback | after-restore | always | after-write",
+	    "when it runs; a failing after-upgrade hook takes the ladder; after-write: for each new revision "
+	    "file" },
 	  H(phase),
 	  take_choice,
 	  KEY_QUIET },
@@ -595,7 +601,7 @@ static const char *const verify_words[] = { "read", "restore", "drill" };
 static const char *const phase_words[] = { "before-backup",   "after-backup",   "before-upgrade",
 	                                   "before-revision", "after-revision", "after-upgrade",
 	                                   "on-failure",      "after-rollback", "after-restore",
-	                                   "always" };
+	                                   "always",          "after-write" };
 
 const char *writes_name(enum writes_mode mode) { return writes_words[mode]; }
 

@@ -13,4 +13,10 @@
  */
 MUST_CHECK bool confirm(const char *question, bool yes, struct err *err);
 
+/* Standard input and standard error are terminals. */
+bool confirm_can_ask(void);
+/* The same question where either answer is fine; anything but y or yes, the end of the input too, is a no.
+ * ERR_CANCELLED for a signal alone. */
+MUST_CHECK bool confirm_ask(const char *question, bool *yes, struct err *err);
+
 #endif

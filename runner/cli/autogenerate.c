@@ -3,6 +3,7 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "runner/guard/staged.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -49,6 +50,7 @@ static bool read_request(const struct app *app, const struct autogenerate_option
 
 	out->source = o->live ? "live" : c->schema_source;
 	out->live = o->live || c->schema_from_live;
+	out->concurrently = o->concurrently || c->schema_concurrently;
 	out->renames = renames;
 	if (!out->source) {
 		err_set(err, ERR_USAGE, "there is no desired state");
@@ -60,32 +62,63 @@ static bool read_request(const struct app *app, const struct autogenerate_option
 	return read_allowed(&o->allow, &c->schema_allow, &out->allowed, err);
 }
 
+static void tell_differs(const struct autogen_result *made)
+{
+	for (size_t i = 0; i < made->differs.n; i++)
+		log_warn("%s", made->differs.v[i]);
+}
+
+static void tell(const struct autogen_result *made)
+{
+	for (size_t i = 0; i < made->likely.n; i++)
+		log_warn("%s", made->likely.v[i]);
+	tell_differs(made);
+}
+
 bool autogenerate_compare(struct app *app, const struct autogenerate_options *options,
                           struct autogen_result *out, struct err *err)
 {
 	cleanup_renames struct renames renames = { .v = NULL };
 	struct autogen_request request = { .source = NULL };
 
-	return read_request(app, options, &renames, &request, err) &&
-	       autogen_compare(app->config, &request, out, err);
+	if (!read_request(app, options, &renames, &request, err))
+		return false;
+	bool ok = autogen_compare(app->config, &request, out, err);
+	tell(out);
+	return ok;
 }
 
 /* ------------------------------------------------------------------ writing */
 
-/* All of them, or none. */
-static bool write_drafts(const struct app *app, const struct autogen_result *made, struct strv *paths,
-                         struct err *err)
+/* What a hook has edited is no longer what was proven. */
+static bool prove_edited(const struct app *app, const struct autogen_request *request,
+                         const struct staged *staged, struct autogen_result *made, struct err *err)
 {
-	cleanup_graph struct graph *after = NULL;
-	bool ok = true;
+	if (!staged->edited)
+		return true;
+	bool ok = autogen_prove_again(app->config, request, &staged->texts, made, err);
+	tell_differs(made);
+	return ok;
+}
 
-	for (size_t i = 0; ok && i < made->n; i++) {
-		cleanup_free char *path = NULL;
-		ok = revision_write(app->config->migrations, &made->v[i], &path, err);
-		if (ok)
-			strv_add(paths, path);
-	}
-	ok = ok && app_graph(app, &after, err);
+/* All of them, or none. */
+static bool write_drafts(const struct app *app, const struct autogen_request *request,
+                         struct autogen_result *made, struct strv *paths, struct err *err)
+{
+	cleanup_staged struct staged staged = STAGED_INIT;
+	cleanup_graph struct graph *after = NULL;
+
+	if (made->n == 0)
+		return true;
+	if (!staged_begin(&staged, app->config, err))
+		return false;
+	for (size_t i = 0; i < made->n; i++)
+		if (!staged_add(&staged, app->config, &made->v[i], err))
+			return false;
+	if (!staged_hooks(&staged, app->config, err) || !prove_edited(app, request, &staged, made, err) ||
+	    !staged_publish(&staged, paths, err))
+		return false;
+	bool ok = app_graph(app, &after, err);
 	for (size_t i = 0; !ok && i < paths->n; i++)
 		if (unlink(paths->v[i]) != 0)
 			err_hint(err, "%s is left over", paths->v[i]);
@@ -118,27 +151,24 @@ static void print_written(struct app *app, const struct autogen_result *made, co
 		fprintf(app->out, "%s\n", paths->v[i]);
 }
 
-static void tell(const struct autogen_result *made)
-{
-	for (size_t i = 0; i < made->likely.n; i++)
-		log_warn("%s", made->likely.v[i]);
-	for (size_t i = 0; i < made->differs.n; i++)
-		log_warn("%s", made->differs.v[i]);
-}
-
-bool autogenerate_revisions(struct app *app, const struct autogenerate_options *options, const char *message,
-                            const char *id, const struct strv *labels, struct err *err)
+bool autogenerate_revisions(struct app *app, const struct autogenerate_options *options,
+                            const struct revision_draft *first, struct err *err)
 {
 	cleanup_renames struct renames renames = { .v = NULL };
 	cleanup_autogen struct autogen_result made = { .n = 0 };
 	cleanup_strv struct strv paths = STRV_INIT;
-	struct autogen_request request = { .message = message, .id = id, .labels = labels };
+	struct autogen_request request = { .message = first->message,
+		                           .id = first->id,
+		                           .labels = &first->labels,
+		                           .parents = &first->parents,
+		                           .depends_on = &first->depends_on,
+		                           .ask = true };
 
 	if (!read_request(app, options, &renames, &request, err))
 		return false;
 	bool ok = autogen_draft(app->config, &request, &made, err);
 	tell(&made);
-	if (!ok || !write_drafts(app, &made, &paths, err))
+	if (!ok || !write_drafts(app, &request, &made, &paths, err))
 		return false;
 	print_written(app, &made, &paths);
 	if (made.n == 0)

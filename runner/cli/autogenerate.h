@@ -10,13 +10,15 @@
 struct autogenerate_options {
 	struct strv allow, renames; /* as they were given */
 	bool live;                  /* the desired state is the live database's */
+	bool concurrently;
 };
 
 /* ERR_USAGE without a source.  *out is the caller's, autogen_clear(). */
 MUST_CHECK bool autogenerate_compare(struct app *app, const struct autogenerate_options *options,
                                      struct autogen_result *out, struct err *err);
-/* Writes the revisions and prints their paths; none where nothing is to be done. */
-MUST_CHECK bool autogenerate_revisions(struct app *app, const struct autogenerate_options *options, const char *message,
-                                       const char *id, const struct strv *labels, struct err *err);
+/* Writes the revisions and prints their paths; none where nothing is to be done.  *first says what the first one is
+ * called, and where it stands. */
+MUST_CHECK bool autogenerate_revisions(struct app *app, const struct autogenerate_options *options,
+                                       const struct revision_draft *first, struct err *err);
 
 #endif

@@ -115,18 +115,23 @@ static void print_changes(struct app *app, const struct changes *changes)
 
 /* ------------------------------------------------------------------ two sources */
 
-/* What the desired state says of renames in comments, where it is not done yet. */
-static bool add_comments(const struct source *from, const struct source *to,
+/* Adds what the desired state says of renames in comments, where it is not done yet; what may be another is told: the
+ * output is a script, and asks nothing. */
+static bool find_renames(const struct source *from, const struct source *to,
                          const struct schema_options *options, struct renames *renames, struct err *err)
 {
 	cleanup_schema struct schema *old = NULL, *new = NULL;
+	cleanup_likely_renames struct likely_renames likely = { .v = NULL };
+	cleanup_strv struct strv lines = STRV_INIT;
 
-	if (source_renames(to)->n == 0)
-		return true;
 	if (!schema_read(source_db(from), options, &old, err) ||
 	    !schema_read(source_db(to), options, &new, err))
 		return false;
 	renames_add_open(renames, source_renames(to), old, new);
+	renames_likely(renames, old, new, &likely);
+	renames_tell(&likely, &lines);
+	for (size_t i = 0; i < lines.n; i++)
+		log_warn("%s", lines.v[i]);
 	return true;
 }
 
@@ -141,7 +146,7 @@ static bool compare(struct app *app, const struct source *from, const struct sou
 	if (!ledger_open(source_db(from), &names, &ledger, err))
 		return false;
 	const struct schema_options options = { .version_table = ledger_table(ledger) };
-	if (!add_comments(from, to, &options, renames, err))
+	if (!find_renames(from, to, &options, renames, err))
 		return false;
 	const struct changes_options how = { renames->v, renames->n, o->concurrently };
 	if (!schema_changes(source_db(from), source_db(to), &options, &how, &changes, err))
@@ -252,9 +257,10 @@ const struct command command_diff = {
 		"a folder of them; what is no database is loaded into a scratch database, which is dropped "
 		"again.\n"
 		"\n"
-		"A name that is only in one of them is dropped or made: *--rename* says that it is a rename. "
-		"With *--live*\n"
-		"the facts that differ since the last run of this project are printed, a line each: what "
+		"A name that is only in one of them is dropped or made: *--rename* says that it is a rename, "
+		"and a warning names\n"
+		"what may be one. With *--live* the facts that differ since the last run of this project are "
+		"printed, a line each: what "
 		"somebody changed by\n"
 		"hand. No difference prints nothing. Exit 3 with *--exit-code* when there is one.",
 	.options = diff_options,

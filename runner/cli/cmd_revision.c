@@ -4,6 +4,7 @@
 
 #include "base/cleanup.h"
 #include "base/mem.h"
+#include "runner/guard/staged.h"
 
 #include <errno.h>
 #include <spawn.h>
@@ -39,6 +40,9 @@ static const struct opt revision_options[] = {
 	  FIELD(generate.renames) },
 	{ "live", 0, OPT_FLAG, NULL, "with --autogenerate: leads to what the live database has by hand",
 	  FIELD(generate.live) },
+	{ "concurrently", 0, OPT_FLAG, NULL,
+	  "with --autogenerate: makes indexes of tables that are there CONCURRENTLY",
+	  FIELD(generate.concurrently) },
 	{ .name = NULL },
 };
 
@@ -103,15 +107,25 @@ static const struct revision *by_path(const struct graph *g, const char *path)
 	return NULL;
 }
 
+static bool write_file(const struct app *app, const struct revision_draft *draft, struct strv *paths,
+                       struct err *err)
+{
+	cleanup_staged struct staged staged = STAGED_INIT;
+
+	return staged_begin(&staged, app->config, err) && staged_add(&staged, app->config, draft, err) &&
+	       staged_hooks(&staged, app->config, err) && staged_publish(&staged, paths, err);
+}
+
 /* Writes the file and reads the folder again: a template of the project's may have made it unreadable. */
 static bool write_draft(const struct app *app, const struct revision_draft *draft, struct err *err)
 {
-	cleanup_free char *path = NULL;
+	cleanup_strv struct strv paths = STRV_INIT;
 	cleanup_graph struct graph *after = NULL;
 	const struct revision *rev;
 
-	if (!revision_write(app->config->migrations, draft, &path, err))
+	if (!write_file(app, draft, &paths, err))
 		return false;
+	const char *path = paths.v[0];
 	if (!app_graph(app, &after, err))
 		return err_wrap(err, "%s was written, but the folder does not load any more", path);
 	rev = by_path(after, path);
@@ -140,8 +154,8 @@ static bool one_head(const struct graph *g, struct strv *parents, struct err *er
 	return true;
 }
 
-static bool add_parent(const struct graph *g, const char *word, bool splice, struct strv *parents,
-                       struct err *err)
+static bool add_parent(const struct graph *g, const char *word, const struct revision_options *o,
+                       struct strv *parents, struct err *err)
 {
 	static const struct strv nowhere = STRV_INIT;
 	const struct revision *rev;
@@ -150,10 +164,10 @@ static bool add_parent(const struct graph *g, const char *word, bool splice, str
 		return true;
 	if (!graph_find(g, &nowhere, word, &rev, err))
 		return false;
-	if (!splice && !graph_is_head(g, rev->id)) {
+	if (!o->splice && !graph_is_head(g, rev->id)) {
 		err_set(err, ERR_USAGE, "revision %s is not a head: the new one would begin a branch",
 		        rev->id);
-		return err_hint(err, "give --splice if that is what you want");
+		return o->autogenerate ? false : err_hint(err, "give --splice if that is what you want");
 	}
 	if (!strv_has(parents, rev->id))
 		strv_add(parents, rev->id);
@@ -166,7 +180,7 @@ static bool find_parents(const struct graph *g, const struct revision_options *o
 	if (o->heads.n == 0)
 		return one_head(g, parents, err);
 	for (size_t i = 0; i < o->heads.n; i++) {
-		if (!add_parent(g, o->heads.v[i], o->splice, parents, err))
+		if (!add_parent(g, o->heads.v[i], o, parents, err))
 			return false;
 	}
 	return true;
@@ -188,17 +202,18 @@ static bool find_dependencies(const struct graph *g, const struct revision_optio
 	return true;
 }
 
-static bool run_autogenerate(struct app *app, struct err *err)
+static bool check_options(const struct revision_options *o, struct err *err)
 {
-	const struct revision_options *o = app->options;
-	cleanup_graph struct graph *g = NULL;
+	const struct autogenerate_options *g = &o->generate;
 
-	if (o->heads.n > 0 || o->splice || o->depends_on.n > 0) {
-		err_set(err, ERR_USAGE, "--autogenerate follows the one head of the history");
-		return err_hint(err, "leave --head, --splice and --depends-on out");
-	}
-	return need_message(o, app->command, err) && app_graph(app, &g, err) && check_names(g, o, err) &&
-	       autogenerate_revisions(app, &o->generate, o->message, o->id, &o->labels, err);
+	if (!o->autogenerate && (g->allow.n > 0 || g->renames.n > 0 || g->live || g->concurrently))
+		return err_set(err, ERR_USAGE,
+		               "--allow, --rename, --live and --concurrently are for --autogenerate");
+	if (!o->autogenerate || !o->splice)
+		return true;
+	err_set(err, ERR_USAGE,
+	        "--splice does not go with --autogenerate, which starts from the whole history");
+	return err_hint(err, "--head names one of several heads");
 }
 
 static bool run_revision(struct app *app, struct err *err)
@@ -207,27 +222,28 @@ static bool run_revision(struct app *app, struct err *err)
 	cleanup_graph struct graph *g = NULL;
 	cleanup_strv struct strv parents = STRV_INIT, dependencies = STRV_INIT;
 
-	if (o->autogenerate)
-		return run_autogenerate(app, err);
-	if (o->generate.allow.n > 0 || o->generate.renames.n > 0 || o->generate.live)
-		return err_set(err, ERR_USAGE, "--allow, --rename and --live are for --autogenerate");
-	if (!need_message(o, app->command, err) || !app_graph(app, &g, err) || !check_names(g, o, err) ||
-	    !find_parents(g, o, &parents, err) || !find_dependencies(g, o, &dependencies, err))
+	if (!check_options(o, err) || !need_message(o, app->command, err) || !app_graph(app, &g, err) ||
+	    !check_names(g, o, err) || !find_parents(g, o, &parents, err) ||
+	    !find_dependencies(g, o, &dependencies, err))
 		return false;
+	cleanup_free char *fresh = revision_new_id();
 	const struct revision_draft draft = {
-		.id = o->id,
+		.id = o->id ? o->id : fresh,
 		.message = o->message,
 		.parents = parents,
 		.depends_on = dependencies,
 		.labels = o->labels,
 	};
-	return write_draft(app, &draft, err);
+	return o->autogenerate ? autogenerate_revisions(app, &o->generate, &draft, err)
+	                       : write_draft(app, &draft, err);
 }
 
 const struct command command_revision = {
 	.name = "revision",
 	.about = "writes a new revision file: empty, or what leads to the desired schema",
-	.usage = "-m TEXT [--autogenerate [--live] [--allow HAZARD] [--rename A=B]] [--head REV] [--splice] "
+	.usage = "-m TEXT [--autogenerate [--live] [--allow HAZARD] [--rename A=B] [--concurrently]] [--head "
+		 "REV] "
+		 "[--splice] "
 		 "[--branch-label LABEL] [--depends-on REV] [--rev-id ID]",
 	.text = "Writes a file below _migrations_/versions that follows the one head there is, filled from\n"
 		"_migrations_/revision.sql.template, and prints its path. Nothing is executed.\n"
@@ -241,7 +257,11 @@ const struct command command_revision = {
 		"written (exit 3). Paths are printed, a line each: what must be committed before the rest is "
 		"a revision of its\n"
 		"own. With *--live* the desired state is the live database, with what was changed by hand "
-		"there.",
+		"there. What may be a\n"
+		"rename is asked about on a terminal, and a warning elsewhere. Where there are several "
+		"heads, "
+		"the one of *--head* is\n"
+		"followed and the others are what the revision depends on.",
 	.options = revision_options,
 	.options_size = sizeof(struct revision_options),
 	.needs = NEEDS_CONFIG,
@@ -282,8 +302,9 @@ static bool run_merge(struct app *app, struct err *err)
 		err_set(err, ERR_USAGE, "a merge joins two revisions or more, and this names %zu", parents.n);
 		return err_hint(err, "ripcord merge -m TEXT heads joins all heads");
 	}
+	cleanup_free char *fresh = revision_new_id();
 	const struct revision_draft draft = {
-		.id = o->id,
+		.id = o->id ? o->id : fresh,
 		.message = o->message,
 		.parents = parents,
 		.labels = o->labels,

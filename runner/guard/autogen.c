@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "runner/confirm.h"
 #include "runner/guard/autogen_proof.h"
 
 #include <stdlib.h>
@@ -14,8 +15,10 @@ enum { NAMED_MAX = 700 }; /* of statements that a message names: it has room for
 void autogen_clear(struct autogen_result *r)
 {
 	changes_clear(&r->changes);
-	for (size_t i = 0; i < r->n; i++)
+	for (size_t i = 0; i < r->n; i++) {
 		strv_clear(&r->v[i].parents);
+		strv_clear(&r->v[i].depends_on);
+	}
 	free(r->v);
 	strv_clear(&r->likely);
 	strv_clear(&r->differs);
@@ -68,6 +71,7 @@ static bool find_renames(struct autogen *a, struct err *err)
 {
 	const struct schema_options options = autogen_schema_options(a);
 	cleanup_schema struct schema *old = NULL, *new = NULL;
+	cleanup_likely_renames struct likely_renames likely = { .v = NULL };
 	const struct renames *said = a->request->renames;
 
 	if (!schema_read(source_db(a->ahead), &options, &old, err) ||
@@ -76,7 +80,10 @@ static bool find_renames(struct autogen *a, struct err *err)
 	for (size_t i = 0; said && i < said->n; i++)
 		renames_add(&a->renames, said->v[i].from, said->v[i].to);
 	renames_add_open(&a->renames, source_renames(a->wanted), old, new);
-	renames_likely(&a->renames, old, new, &a->out->likely);
+	if (a->request->ask && confirm_can_ask())
+		return renames_ask(&a->renames, old, new, err);
+	renames_likely(&a->renames, old, new, &likely);
+	renames_tell(&likely, &a->out->likely);
 	return true;
 }
 
@@ -86,7 +93,7 @@ static bool compare(struct autogen *a, struct err *err)
 
 	if (!find_renames(a, err))
 		return false;
-	const struct changes_options how = { .renames = a->renames.v, .n_renames = a->renames.n };
+	const struct changes_options how = { a->renames.v, a->renames.n, a->request->concurrently };
 	if (!schema_changes(source_db(a->ahead), source_db(a->wanted), &options, &how, &a->out->changes, err))
 		return false;
 	return a->out->changes.n > 0 || autogen_same(a, source_db(a->wanted), source_db(a->ahead), err);
@@ -128,22 +135,9 @@ static bool check_hazard(const struct autogen *a, enum hazard hazard, const char
 
 /* ------------------------------------------------------------------ all of it */
 
-static bool one_head(const struct autogen *a, struct err *err)
-{
-	cleanup_strv struct strv heads = STRV_INIT;
-
-	graph_heads(source_run(a->ahead)->graph, &heads);
-	if (heads.n < 2)
-		return true;
-	cleanup_free char *list = strv_join(&heads, ", ");
-	err_set(err, ERR_REFUSED, "there are several heads to follow: %s", list);
-	return err_hint(err, "join them with ripcord merge -m TEXT heads");
-}
-
 static bool draft(struct autogen *a, struct err *err)
 {
-	if (!open_both(a, err) || !one_head(a, err) || (a->request->live && !check_live(a, err)) ||
-	    !compare(a, err))
+	if (!open_both(a, err) || (a->request->live && !check_live(a, err)) || !compare(a, err))
 		return false;
 	if (a->out->changes.n == 0)
 		return true;
@@ -154,20 +148,19 @@ static bool draft(struct autogen *a, struct err *err)
 	return autogen_prove(a, err);
 }
 
-static bool work(const struct config *config, const struct autogen_request *request,
-                 bool (*what)(struct autogen *a, struct err *err), struct autogen_result *out,
-                 struct err *err)
+static bool prove_texts(struct autogen *a, struct err *err)
 {
-	struct autogen a = { .config = config,
-		             .request = request,
-		             .out = out,
-		             .is_drift = strcmp(request->source, "live") == 0 };
+	return open_both(a, err) && source_open(a->config, "replay", &a->behind, err) &&
+	       autogen_prove_texts(a, err);
+}
 
-	*out = (struct autogen_result){ .n = 0 };
-	bool ok = what(&a, err);
+static bool work(struct autogen *a, bool (*what)(struct autogen *a, struct err *err), struct err *err)
+{
+	a->is_drift = strcmp(a->request->source, "live") == 0;
+	bool ok = what(a, err);
 	if (!ok && err->code == ERR_CANCELLED)
 		cancel_hold(); /* the signal has done its work; what follows clears up */
-	return close_all(&a, ok, err);
+	return close_all(a, ok, err);
 }
 
 static bool open_and_compare(struct autogen *a, struct err *err)
@@ -178,11 +171,25 @@ static bool open_and_compare(struct autogen *a, struct err *err)
 bool autogen_compare(const struct config *config, const struct autogen_request *request,
                      struct autogen_result *out, struct err *err)
 {
-	return work(config, request, open_and_compare, out, err);
+	struct autogen a = { .config = config, .request = request, .out = out };
+
+	*out = (struct autogen_result){ .n = 0 };
+	return work(&a, open_and_compare, err);
 }
 
 bool autogen_draft(const struct config *config, const struct autogen_request *request,
                    struct autogen_result *out, struct err *err)
 {
-	return work(config, request, draft, out, err);
+	struct autogen a = { .config = config, .request = request, .out = out };
+
+	*out = (struct autogen_result){ .n = 0 };
+	return work(&a, draft, err);
+}
+
+bool autogen_prove_again(const struct config *config, const struct autogen_request *request,
+                         const struct strv *texts, struct autogen_result *made, struct err *err)
+{
+	struct autogen a = { .config = config, .request = request, .out = made, .texts = texts };
+
+	return work(&a, prove_texts, err);
 }

@@ -16,6 +16,7 @@ struct autogen {
 	struct source *ahead, *behind;  /* histories: one is tried on, one is a revision behind */
 	struct source *wanted;
 	struct renames renames;         /* all that are open */
+	const struct strv *texts;       /* of the files, one a draft, as hooks have left them */
 };
 
 struct schema_options autogen_schema_options(const struct autogen *a);
@@ -23,5 +24,7 @@ struct schema_options autogen_schema_options(const struct autogen *a);
 MUST_CHECK bool autogen_same(struct autogen *a, struct db *expected, struct db *is, struct err *err);
 /* The drafts for the result's changes. */
 MUST_CHECK bool autogen_prove(struct autogen *a, struct err *err);
+/* a->texts instead of what the drafts would be. */
+MUST_CHECK bool autogen_prove_texts(struct autogen *a, struct err *err);
 
 #endif

@@ -1,6 +1,8 @@
 /*
  * Hooks: what a user wants asked or done around the phases of a run (design.md section 7).
  */
+#include "runner/guard/hooks.h"
+
 #include "runner/guard/run.h"
 
 #include "base/cleanup.h"
@@ -16,6 +18,14 @@
 #include <unistd.h>
 
 enum { PAUSE_BETWEEN_ATTEMPTS_MS = 1000, ANSWER_MAX = 1 << 20 };
+
+/* What a hook is asked about. */
+struct occasion {
+	struct run *run;                 /* NULL: a file that was written */
+	const struct revision *revision; /* of the run, or NULL */
+	const struct config *config;
+	const char *file, *id; /* that was written */
+};
 
 /* ------------------------------------------------------------------ commands */
 
@@ -89,6 +99,45 @@ static bool hook_command(struct run *run, const struct hook *hook, const struct 
 	return ok;
 }
 
+/* ------------------------------------------------------------------ a file's commands */
+
+/* The path as it is, wherever the word has the token. */
+static char *put_file(const char *word, const char *file)
+{
+	cleanup_buf struct buf out = BUF_INIT(BUF_TEXT_MAX);
+	const char *token;
+
+	for (; (token = strstr(word, HOOK_FILE_TOKEN)); word = token + strlen(HOOK_FILE_TOKEN))
+		buf_fmt(&out, "%.*s%s", (int)(token - word), word, file);
+	buf_str(&out, word);
+	return buf_take(&out);
+}
+
+static bool write_command(const struct occasion *o, const struct hook *hook, struct err *err)
+{
+	cleanup_strv struct strv words = STRV_INIT, argv = STRV_INIT, env = STRV_INIT;
+	struct proc_result result;
+
+	if (!command_argv(hook, &words, err))
+		return false;
+	for (size_t i = 0; i < words.n; i++) {
+		cleanup_free char *word = put_file(words.v[i], o->file);
+		strv_add(&argv, word);
+	}
+	for (char **e = environ; *e; e++)
+		strv_add(&env, *e);
+	strv_setenv(&env, "RIPCORD_PHASE", hook_phase_name(hook->phase));
+	strv_setenv(&env, "RIPCORD_FILE", o->file);
+	strv_setenv(&env, "RIPCORD_REVISION", o->id);
+	const struct proc_spec spec = { .argv = strv_argv(&argv),
+		                        .envp = strv_argv(&env),
+		                        .cwd = o->config->folder,
+		                        .deadline_ms = hook->timeout_ms,
+		                        .show_stderr = true,
+		                        .mind_group = true };
+	return proc_run(&spec, &result, err);
+}
+
 /* ------------------------------------------------------------------ SQL */
 
 /* Without `expect` a hook passes as a verify does: every SELECT has a row, one boolean column, all true. */
@@ -145,23 +194,23 @@ static bool hook_url(const struct hook *hook, struct err *err)
 
 /* ------------------------------------------------------------------ running */
 
-static bool run_one(struct run *run, const struct hook *hook, const struct revision *revision,
-                    struct err *err)
+static bool run_one(const struct occasion *o, const struct hook *hook, struct err *err)
 {
+	if (!o->run)
+		return write_command(o, hook, err);
 	if (hook->command)
-		return hook_command(run, hook, revision, err);
+		return hook_command(o->run, hook, o->revision, err);
 	if (hook->sql)
-		return hook_sql(run, hook, err);
+		return hook_sql(o->run, hook, err);
 	return hook_url(hook, err);
 }
 
-static bool run_hook(struct run *run, const struct hook *hook, const struct revision *revision,
-                     struct err *err)
+static bool run_hook(const struct occasion *o, const struct hook *hook, struct err *err)
 {
 	for (int attempt = 1;; attempt++) {
 		struct err why = ERR_INIT;
 
-		if (run_one(run, hook, revision, &why))
+		if (run_one(o, hook, &why))
 			return true;
 		if (attempt >= hook->attempts) {
 			*err = why;
@@ -173,11 +222,24 @@ static bool run_hook(struct run *run, const struct hook *hook, const struct revi
 	}
 }
 
-bool run_hooks(struct run *run, enum hook_phase phase, const struct revision *revision, struct err *err)
+static bool run_phase(const struct occasion *o, enum hook_phase phase, struct err *err)
 {
-	for (size_t i = 0; i < run->config->n_hooks; i++)
-		if (run->config->hooks[i].phase == phase &&
-		    !run_hook(run, &run->config->hooks[i], revision, err))
+	for (size_t i = 0; i < o->config->n_hooks; i++)
+		if (o->config->hooks[i].phase == phase && !run_hook(o, &o->config->hooks[i], err))
 			return false;
 	return true;
+}
+
+bool run_hooks(struct run *run, enum hook_phase phase, const struct revision *revision, struct err *err)
+{
+	const struct occasion o = { .run = run, .revision = revision, .config = run->config };
+
+	return run_phase(&o, phase, err);
+}
+
+bool hooks_after_write(const struct config *config, const char *path, const char *revision, struct err *err)
+{
+	const struct occasion o = { .config = config, .file = path, .id = revision };
+
+	return run_phase(&o, HOOK_AFTER_WRITE, err);
 }

@@ -3,6 +3,7 @@
 #include "base/cleanup.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "runner/confirm.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -199,49 +200,164 @@ static char *shape_of(const struct schema *s, const char *table)
 	return strv_join(&columns, "\n");
 }
 
-/* f was in s, which is of a table that stays, and might be g, which is in the other. */
-static bool is_like(const struct schema *s, const struct fact *f, const struct schema *t,
-                    const struct fact *g)
+/* All there is to say of a type, but for its name. */
+static char *attributes_of(const struct fact *f)
 {
-	if (strcmp(f->kind, g->kind) != 0)
-		return false;
-	if (strcmp(f->kind, "column") == 0) {
-		size_t table = last_name(f->name) - 1;
-		cleanup_free char *name = mem_strndup(f->name, table);
-		return is_column_of(g, name, table) && has_fact(s, "table", name) &&
-		       has_fact(t, "table", name) && strcmp(value_of(f, "type"), value_of(g, "type")) == 0;
-	}
-	cleanup_free char *shape = shape_of(s, f->name), *other = shape_of(t, g->name);
-	return *shape && strcmp(shape, other) == 0;
+	cleanup_buf struct buf out = BUF_INIT(BUF_TEXT_MAX);
+
+	for (size_t i = 0; i < f->n; i++)
+		buf_fmt(&out, "%s %s\n", f->attributes[i].name, f->attributes[i].value);
+	return buf_take(&out);
 }
 
-/* The facts of columns and tables that are in s alone, and that no rename names. */
-static struct fact const **lone_facts(const struct renames *r, const struct schema *s, const struct schema *t,
-                                      size_t *n)
+/* The table and the type of a column; a table that goes or comes takes its columns with it. */
+static char *column_of(const struct schema *s, const struct schema *t, const struct fact *f)
 {
-	const struct fact **lone = mem_new0((schema_count(s) + 1) * sizeof(*lone));
+	cleanup_free char *table = mem_strndup(f->name, last_name(f->name) - 1);
 
-	*n = 0;
+	if (!has_fact(s, "table", table) || !has_fact(t, "table", table))
+		return NULL;
+	return mem_fmt("%s\n%s", table, value_of(f, "type"));
+}
+
+/* What f, which is in s alone, shares with what it may be in t; NULL for nothing. */
+static char *likeness_of(const struct schema *s, const struct schema *t, const struct fact *f)
+{
+	if (strcmp(f->kind, "column") == 0)
+		return column_of(s, t, f);
+	if (strcmp(f->kind, "table") != 0)
+		return attributes_of(f);
+	char *shape = shape_of(s, f->name);
+	if (*shape)
+		return shape;
+	free(shape);
+	return NULL;
+}
+
+/* What rows are made of: dropped and made again, they are lost, or a column is converted. */
+static bool bears_data(const struct fact *f)
+{
+	static const char *const KINDS[] = { "column", "table", "enum", "domain", "composite type" };
+
+	for (size_t i = 0; i < sizeof(KINDS) / sizeof(*KINDS); i++)
+		if (strcmp(f->kind, KINDS[i]) == 0)
+			return true;
+	return false;
+}
+
+/* A fact that is in one schema alone. */
+struct lone {
+	const struct fact *fact;
+	char *likeness;
+};
+
+struct lones {
+	struct lone *v;
+	size_t n;
+};
+
+static void lones_clear(struct lones *l)
+{
+	for (size_t i = 0; i < l->n; i++)
+		free(l->v[i].likeness);
+	free(l->v);
+}
+
+/* Those of s that no rename names, and that may be something in t. */
+static void find_lones(const struct renames *r, const struct schema *s, const struct schema *t,
+                       struct lones *out)
+{
 	for (size_t i = 0; i < schema_count(s); i++) {
 		const struct fact *f = schema_fact(s, i);
-		bool bears_data = strcmp(f->kind, "column") == 0 || strcmp(f->kind, "table") == 0;
-		if (bears_data && !strv_has(&r->words, f->name) && !has_fact(t, f->kind, f->name))
-			lone[(*n)++] = f;
+		if (!bears_data(f) || strv_has(&r->words, f->name) || has_fact(t, f->kind, f->name))
+			continue;
+		char *likeness = likeness_of(s, t, f);
+		if (!likeness)
+			continue;
+		out->v = mem_grow(out->v, out->n + 1, sizeof(*out->v));
+		out->v[out->n++] = (struct lone){ f, likeness };
 	}
-	return lone;
+}
+
+static bool is_like(const struct lone *gone, const struct lone *come)
+{
+	return strcmp(gone->fact->kind, come->fact->kind) == 0 && strcmp(gone->likeness, come->likeness) == 0;
+}
+
+static void add_likely(struct likely_renames *l, const struct fact *from, const struct fact *to)
+{
+	strv_add(&l->words, from->kind);
+	strv_add(&l->words, from->name);
+	strv_add(&l->words, to->name);
+	l->v = mem_grow(l->v, l->n + 1, sizeof(*l->v));
+	char **words = l->words.v + 3 * l->n;
+	l->v[l->n++] = (struct likely_rename){ words[0], words[1], words[2] };
 }
 
 void renames_likely(const struct renames *r, const struct schema *old, const struct schema *new,
-                    struct strv *out)
+                    struct likely_renames *out)
 {
-	size_t n_gone, n_come;
-	cleanup_free const struct fact **gone = lone_facts(r, old, new, &n_gone);
-	cleanup_free const struct fact **come = lone_facts(r, new, old, &n_come);
+	__attribute__((cleanup(lones_clear))) struct lones gone = { .v = NULL }, come = { .v = NULL };
 
-	for (size_t i = 0; i < n_gone; i++)
-		for (size_t j = 0; j < n_come; j++)
-			if (is_like(old, gone[i], new, come[j]))
-				strv_fmt(out, "%s %s goes and %s comes: --rename %s=%s if that is a rename",
-				         gone[i]->kind, gone[i]->name, come[j]->name, gone[i]->name,
-				         come[j]->name + last_name(come[j]->name));
+	find_lones(r, old, new, &gone);
+	find_lones(r, new, old, &come);
+	for (size_t i = 0; i < gone.n; i++)
+		for (size_t j = 0; j < come.n; j++)
+			if (is_like(&gone.v[i], &come.v[j]))
+				add_likely(out, gone.v[i].fact, come.v[j].fact);
+}
+
+void likely_renames_clear(struct likely_renames *l)
+{
+	free(l->v);
+	strv_clear(&l->words);
+	*l = (struct likely_renames){ .v = NULL };
+}
+
+/* ------------------------------------------------------------------ telling and asking */
+
+void renames_tell(const struct likely_renames *likely, struct strv *out)
+{
+	for (size_t i = 0; i < likely->n; i++) {
+		const struct likely_rename *l = &likely->v[i];
+		strv_fmt(out, "%s %s goes and %s comes: --rename %s=%s if that is a rename", l->kind, l->from,
+		         l->to, l->from, l->to + last_name(l->to));
+	}
+}
+
+/* The first pair that was not asked about is; *done: there was none. */
+static bool ask_next(struct renames *r, const struct likely_renames *likely, struct strv *asked, bool *done,
+                     struct err *err)
+{
+	for (size_t i = 0; i < likely->n; i++) {
+		const struct likely_rename *l = &likely->v[i];
+		cleanup_free char *pair = mem_fmt("%s=%s", l->from, l->to);
+		cleanup_free char *question =
+			mem_fmt("is %s %s renamed to %s?", l->kind, l->from, l->to + last_name(l->to));
+		bool yes;
+
+		if (strv_has(asked, pair))
+			continue;
+		strv_add(asked, pair);
+		if (!confirm_ask(question, &yes, err))
+			return false;
+		if (yes)
+			renames_add(r, l->from, l->to);
+		return true;
+	}
+	*done = true;
+	return true;
+}
+
+bool renames_ask(struct renames *r, const struct schema *old, const struct schema *new, struct err *err)
+{
+	cleanup_strv struct strv asked = STRV_INIT;
+
+	for (bool done = !confirm_can_ask(); !done;) {
+		cleanup_likely_renames struct likely_renames likely = { .v = NULL };
+		renames_likely(r, old, new, &likely);
+		if (!ask_next(r, &likely, &asked, &done, err))
+			return false;
+	}
+	return true;
 }

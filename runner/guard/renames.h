@@ -33,7 +33,26 @@ void renames_reverse(const struct renames *r, struct renames *out);
  * alone. */
 void renames_add_open(struct renames *r, const struct renames *comments, const struct schema *old,
                       const struct schema *new);
-/* For people, a line each: what is gone and what is new, and is not said to be a rename, but may be one. */
-void renames_likely(const struct renames *r, const struct schema *old, const struct schema *new, struct strv *out);
+
+/* What is gone and what is new, and is not said to be a rename, but may be one: a column of the same type, a table of the
+ * same columns, a type that is the same. */
+struct likely_rename {
+	const char *kind, *from, *to; /* "column", "public.account.mail", "public.account.email" */
+};
+struct likely_renames {
+	struct likely_rename *v; /* all pairs: a name may be in several */
+	size_t n;
+	struct strv words; /* what v borrows */
+};
+void renames_likely(const struct renames *r, const struct schema *old, const struct schema *new,
+                    struct likely_renames *out);
+void likely_renames_clear(struct likely_renames *l);
+#define cleanup_likely_renames __attribute__((cleanup(likely_renames_clear)))
+
+/* For people, a line each, with the flag that makes it one. */
+void renames_tell(const struct likely_renames *likely, struct strv *out);
+/* On a terminal: a question for each; a yes adds it, and then neither of its names is asked about again.  ERR_CANCELLED
+ * for a signal.  Nothing is asked elsewhere. */
+MUST_CHECK bool renames_ask(struct renames *r, const struct schema *old, const struct schema *new, struct err *err);
 
 #endif

@@ -1,66 +1,13 @@
 # ripcord revision --autogenerate, check --autogenerate: revisions that are proven before they are written.
 load lib/cluster
+load lib/autogenerate
 
 setup_file() { cluster_start; }
 teardown_file() { cluster_stop; }
-setup() {
-  new_project
-  new_database
-  all=$(databases)
-  # Backups are not what is tried here.
-  configure "[backup]" "verify = read" "[schema]" "source = schema.sql"
-}
+setup() { autogenerate_project; }
 
 # Nothing is left over, whatever the command has said.
 teardown() { assert_same databases "$all" "$(databases)"; }
-
-contact_sql() {
-  echo 'CREATE TABLE contact (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, mail text NOT NULL);'
-  echo 'CREATE INDEX contact_mail ON contact (lower(mail));'
-}
-
-files() { find migrations/versions -name '*.sql' | wc -l; }
-
-# refused EXIT TEXT ARG...: the revision is not written.
-refused() {
-  local wanted=$1 text=$2 before
-  shift 2
-  before=$(files)
-  run_ripcord revision --autogenerate -m refused "$@"
-  assert_exit "$wanted"
-  assert_stderr_has "$text"
-  assert_same files "$before" "$(files)"
-}
-
-# generate ARG...: writes one revision, $file.
-generate() {
-  run_ripcord revision --autogenerate -m "${MESSAGE:-generated}" "$@"
-  assert_exit 0
-  file=$output
-  [ -f "$file" ] || fail "no one file: $file"
-}
-
-# Both ways, with the guard, and nothing is left to do.
-upgrade_and_check() {
-  run_ripcord upgrade head --yes
-  assert_exit 0
-  run_ripcord check --autogenerate
-  assert_exit 0
-  run_ripcord diff --exit-code
-  assert_exit 0
-}
-
-first_revision() {
-  contact_sql >schema.sql
-  MESSAGE=first generate
-}
-
-first_applied() {
-  first_revision
-  run_ripcord upgrade head --yes
-  assert_exit 0
-  sql "INSERT INTO contact (mail) VALUES ('a@b'), ('c@d')"
-}
 
 @test "a column is added to schema.sql: written, applied, clean, and back" {
   first_applied
@@ -97,11 +44,35 @@ first_applied() {
   assert_same files 1 "$(files)"
   refused 2 "no desired state" -x schema.source=
   refused 2 "no hazard" --allow everything
-  refused 2 "follows the one head" --head base
-  run_ripcord revision -m plain --allow drop
-  assert_exit 2
-  make_revision other "" "CREATE TABLE other (a int)" "" "DROP TABLE other"
-  refused 3 "several heads"
+  refused 2 "--splice does not go with --autogenerate" --head base --splice
+  for flag in "--allow drop" --concurrently; do
+    # shellcheck disable=SC2086
+    run_ripcord revision -m plain $flag
+    assert_exit 2
+  done
+}
+
+@test "a folder, a program and another database are desired states" {
+  first_revision
+  mkdir desired
+  contact_sql >desired/1.sql
+  echo 'CREATE TABLE more (a int);' >desired/2.sql
+  generate -x schema.source=desired
+  grep -q 'CREATE TABLE public.more' "$file"
+  run_ripcord revision --autogenerate -m nothing -x "schema.source=command:cat desired/1.sql desired/2.sql"
+  assert_exit 0
+  assert_same output "" "$output"
+  cat desired/*.sql | psql_on app -f -
+  sql "CREATE TABLE live (a int)"
+  generate -x "schema.source=$DATABASE_URL"
+  grep -q 'CREATE TABLE public.live' "$file"
+}
+
+@test "the verify has a hint, which passes" {
+  first_revision
+  sed -n '/^-- ripcord:verify$/,/^-- ripcord:downgrade/p' "$file" | grep -q '^-- SELECT NOT EXISTS'
+  sed -i 's/^-- SELECT NOT EXISTS.*/SELECT NOT EXISTS (SELECT FROM contact WHERE id = 1);/' "$file"
+  upgrade_and_check
 }
 
 @test "what loses data or rewrites a table is refused until it is allowed" {

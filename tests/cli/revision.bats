@@ -94,6 +94,49 @@ parents_of() { sed -n 's/^-- revises: //p' "$1"; }
   assert_json '.down_revisions | length == 2'
 }
 
+@test "a hook is run for each file that revision and merge write, and one that fails leaves none" {
+  make_revision a1 "" "SELECT 1"
+  make_revision b1 "" "SELECT 1"
+  configure "[hook stamp]" "phase = after-write" "command = sed -i '1i -- a file of ours' REVISION_SCRIPT_FILENAME"
+  run_ripcord revision -m plain --head a1 --rev-id a2
+  assert_exit 0
+  assert_same "first line" "-- a file of ours" "$(head -1 "$output")"
+  [[ $output == */versions/*_a2_plain.sql ]] || fail "name: $output"
+  run_ripcord merge -m join heads
+  assert_exit 0
+  grep -q '^-- a file of ours$' "$output"
+  assert_same entries 4 "$(find migrations/versions -mindepth 1 | wc -l)"
+  configure "[hook none]" "phase = after-write" "command = false" "attempts = 2"
+  run_ripcord revision -m plain
+  assert_exit 1
+  assert_stderr_has "hook none (after-write)"
+  run_ripcord revision -m plain -x hook.none.command=no-such-program
+  assert_exit 2
+  assert_same entries 4 "$(find migrations/versions -mindepth 1 | wc -l)"
+}
+
+@test "what a kill leaves while a hook works is read by nobody, and goes with the next" {
+  make_revision a1 "" "SELECT 1"
+  configure "[hook slow]" "phase = after-write" "shell = yes" "command = touch begun; sleep 60"
+  mkdir migrations/versions/ripcord-news migrations/versions/ripcord-new-0123456789abcdeg
+  local signal pid
+  for signal in TERM KILL; do
+    rm -f begun
+    "$RIPCORD" revision -m slow >/dev/null 2>&1 3>&- 4>&- &
+    pid=$!
+    wait_until 20 test -e begun
+    kill -"$signal" "$pid"
+    wait "$pid" || true
+    run_ripcord heads
+    assert_same head "a1" "${output%% *}"
+    [ "$signal" = KILL ] || assert_same entries 3 "$(find migrations/versions -mindepth 1 | wc -l)"
+  done
+  assert_same entries 5 "$(find migrations/versions -mindepth 1 | wc -l)"
+  run_ripcord revision -m next -x hook.slow.command=true
+  assert_exit 0
+  assert_same entries 4 "$(find migrations/versions -mindepth 1 | wc -l)"
+}
+
 @test "edit opens the editor on the file, and checks what it left" {
   make_revision a1 "" "SELECT 1"
   EDITOR="sed -i s/SELECT/TABLE/" VISUAL='' run_ripcord edit a1

@@ -273,6 +273,7 @@ assert_json() {
 
 assert_stdout_has() { [[ $output == *"$1"* ]] || fail "stdout lacks: $1"; }
 assert_stderr_has() { [[ $stderr == *"$1"* ]] || fail "stderr lacks: $1"; }
+refute_stdout_has() { [[ $output != *"$1"* ]] || fail "stdout has: $1"; }
 refute_stderr_has() { [[ $stderr != *"$1"* ]] || fail "stderr has: $1"; }
 
 # assert_same WHAT EXPECTED ACTUAL

@@ -217,7 +217,7 @@ static void a_written_revision_is_read_back(void **state)
 		.id = "abc", .message = "Add: Ümläut & more\nlines, then some very long words indeed"
 	};
 
-	if (!revision_write(dir, &draft, &path, &err))
+	if (!revision_write(dir, NULL, &draft, &path, &err))
 		fail_msg("%s", err.msg);
 	assert_non_null(strstr(path, "_abc_add_ml_ut_more_lines"));
 	cleanup_graph struct graph *g = load(dir, &err);
@@ -227,7 +227,7 @@ static void a_written_revision_is_read_back(void **state)
 	assert_string_equal(r->message, "Add: Ümläut & more lines, then some very long words indeed");
 	assert_true(r->downgrade.present);
 	assert_int_equal(strlen(r->created), strlen("2026-11-22T10:15:00Z"));
-	assert_false(revision_write(dir, &draft, &second, &err)); /* a file that is there is kept */
+	assert_false(revision_write(dir, NULL, &draft, &second, &err)); /* a file that is there is kept */
 	assert_int_equal(err.code, ERR_IO);
 	folder_remove(dir);
 }
@@ -244,14 +244,14 @@ static void a_template_of_the_project_is_filled(void **state)
 
 	assert_true(file_replace(template, text, strlen(text), 0644, &err));
 	strv_add(&draft.parents, "p1");
-	if (!revision_write(dir, &draft, &path, &err))
+	if (!revision_write(dir, NULL, &draft, &path, &err))
 		fail_msg("%s", err.msg);
 	cleanup_buf struct buf written = BUF_INIT(1 << 20);
 	assert_true(file_read(path, &written, &err));
 	assert_non_null(strstr(buf_text(&written), "\n-- Ours: $1 x\n-- ripcord:upgrade\nSELECT 1;\n"));
 	assert_true(file_replace(template, "${nothing}", 10, 0644, &err));
 	draft.message = "y";
-	assert_false(revision_write(dir, &draft, &none, &err));
+	assert_false(revision_write(dir, NULL, &draft, &none, &err));
 	assert_int_equal(err.code, ERR_USAGE);
 	strv_clear(&draft.parents);
 	folder_remove(dir);
