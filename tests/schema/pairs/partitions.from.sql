@@ -10,6 +10,9 @@ CREATE TABLE kind (id bigint NOT NULL, n int) PARTITION BY LIST (id);
 CREATE TABLE kind_1 PARTITION OF kind FOR VALUES IN (1, 2);
 ALTER TABLE kind ADD CONSTRAINT n_small CHECK (n BETWEEN -100 AND 1000 AND id > 0);
 INSERT INTO kind VALUES (1, 1);
+-- The same beside a check that nobody has validated.
+CREATE TABLE unsure (id bigint NOT NULL, n int) PARTITION BY LIST (id);
+ALTER TABLE unsure ADD CONSTRAINT n_small CHECK (n BETWEEN -100 AND 1000 AND id > 0);
 -- What ADD COLUMN gives to the partitions, too.
 CREATE TABLE late (id bigint) PARTITION BY LIST (id);
 CREATE TABLE late_1 PARTITION OF late FOR VALUES IN (1);

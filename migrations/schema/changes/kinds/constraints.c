@@ -1,6 +1,7 @@
 #include "migrations/schema/changes/kinds/constraints.h"
 
 #include "migrations/schema/changes/ddl.h"
+#include "migrations/schema/changes/heirs.h"
 #include "migrations/schema/changes/words.h"
 
 #include "base/cleanup.h"
@@ -98,6 +99,9 @@ static bool add_constraint(struct writer *w, const struct object *o, struct err 
 
 	if (index_before(w->all, o))
 		return add_key(w, o, index_before(w->all, o), err);
+	/* LIKE has copied it, and a copy is valid. */
+	if (is_type(o, "check") && fact_value(o->new, "inherited") && heir_like(w->all, o->part_of))
+		ddl_write(w, o, o->new, "drop", 0, "ALTER TABLE {2} DROP CONSTRAINT {1}");
 	/* Of indexes each partition has its own; checks and foreign keys go to all. */
 	ddl_expand(w->all, &sql, o, o->new,
 	           builds || words_find(definition, " NO INHERIT") ? "ALTER TABLE {table} ADD CONSTRAINT {1} "
