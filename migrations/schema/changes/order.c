@@ -320,7 +320,8 @@ static bool loosen_change(const struct objects *all, const struct graph *g, cons
 	const struct step *s = &g->steps[p->before];
 	struct object *o = s->object;
 
-	if (s->kind != STEP_ALTER || o->kind->holds_data || o->kind->hangs || !o->kind->drop || o->disturbs)
+	if (s->kind != STEP_ALTER || !o->kind->drop || o->kind->hangs || o->disturbs || o->kind->holds_data ||
+	    (o->kind->drop_hazards & HAZARD_DATA_LOSS))
 		return false;
 	for (FOR_LINKS(i, &all->old_users, all, o))
 		if (all->old_users.v[i]->kind->holds_data)
