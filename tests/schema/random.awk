@@ -52,8 +52,8 @@ function column_default(c, type) {
 	if (c == "a1") return pick("'{}'|ARRAY[1, 2]")
 	if (c == "b1") return pick("true|'false'")
 	if (c == "u1") return "gen_random_uuid()"
-	if (c == "e1" || c == "e2") return "'new'"
-	if (c == "ea") return "'{new}'"
+	if (c == "e1" || c == "e2") return type in LABELS ? pick(LABELS[type]) : "'new'"
+	if (c == "ea") return type == "app.state[]" ? "ARRAY[" pick(LABELS["app.state"]) "]::app.state[]" : "'{new}'"
 	if (c == "m1") return pick("'3'|'4'")
 	if (c == "k1" || c == "x1") return "'z'"
 	return ""
@@ -146,8 +146,12 @@ function keys(t,    late) {
 		KEY[t] = late ? "" : "id"
 	} else if (chance(50)) {
 		say("ALTER TABLE " t " ADD CONSTRAINT one_id_" hash(t) " UNIQUE " maybe(30, "NULLS NOT DISTINCT ") "(id)")
+		remark("CONSTRAINT", "one_id_" hash(t) " ON " t)
+		remark("INDEX", schema_of(t) ".one_id_" hash(t))
 		KEY[t] = "id"
 		KEYED[t] = 1
+		if (!PARTITIONED[t]) # the id is NOT NULL
+			say_maybe(30, "ALTER TABLE " t " " pick("CLUSTER ON|REPLICA IDENTITY USING INDEX") " one_id_" hash(t))
 	}
 	if (there(t, "n1") && has("unique " t)) {
 		toss("unique " t)
@@ -164,12 +168,17 @@ function checks(t) {
 		say("ALTER TABLE " t " ADD CONSTRAINT n_small CHECK (" \
 		    pick("n1 > -100|n1 BETWEEN -100 AND 1000 AND id > 0|n1 IN (-1, 0, 1, 2, 3, 4, 8, 9)|NOT (n1 < -50 AND id < 0)") \
 		    ")" maybe(25, " NOT VALID"))
+		remark("CONSTRAINT", "n_small ON " t)
 	}
 	if (there(t, "t1") && TYPE[t, "t1"] ~ /varchar|text/ && has("check t " t)) {
 		toss("check t " t)
 		say("ALTER TABLE " t " ADD CONSTRAINT \"t, checked\" CHECK (" \
 		    pick("length(t1) < 1000|t1 NOT IN ('a', 'b')|t1 <> ALL (ARRAY['q', 'w'])|t1 NOT LIKE '%%bad%%'") ")" \
 		    (PARTITIONED[t] ? "" : maybe(20, " NO INHERIT")))
+	}
+	if (there(t, "e1") && has("check e " t)) {
+		toss("check e " t)
+		say("ALTER TABLE " t " ADD CONSTRAINT e_known CHECK (" pick("NOT (e1 = " label_of(t, "e1") " AND id < 0)|e1 IS NULL OR id > 0 OR e1 IN ('new', " label_of(t, "e1") ")") ")")
 	}
 	if (MADE["twice"] && has("check f " t)) {
 		toss("check f " t)
@@ -216,10 +225,19 @@ function indexes(t,    i, name) {
 			continue
 		toss("index " t i)
 		name = pick("by|\"By\"") == "by" ? "ix_" hash(t) "_" i : "\"ix " hash(t) " " i "\""
-		say("CREATE INDEX " name " ON " t " (" index_columns(t) ")" maybe(20, " INCLUDE (id)") \
+		ON = index_columns(t)
+		say("CREATE INDEX " name " ON " t " (" ON ")" maybe(20, " INCLUDE (id)") \
 		    maybe(20, " WITH (fillfactor = " pick("60|75") ")") \
 		    maybe(30, " WHERE id " pick("> 0|BETWEEN 1 AND 5 AND id <> 3|IN (1, 2)")))
 		dress("INDEX", schema_of(t) "." name, "", 1)
+		if (ON ~ /^\(/ || ON ~ /^lower/)
+			say_maybe(40, "ALTER INDEX " schema_of(t) "." name " ALTER COLUMN 1 SET STATISTICS " pick("10|300"))
+		if (ON == "id, (id + 1)")
+			say_maybe(60, "ALTER INDEX " schema_of(t) "." name " ALTER COLUMN 2 SET STATISTICS " pick("20|400"))
+	}
+	if (there(t, "e1") && has("index e " t)) {
+		toss("index e " t)
+		say("CREATE INDEX e_" hash(t) " ON " t " (e1, id) WHERE e1 " pick("= |<> ") label_of(t, "e1"))
 	}
 	if (there(t, "j1") && TYPE[t, "j1"] == "jsonb" && has("gin " t))
 		say("CREATE INDEX gin_" hash(t) " ON " t " USING gin (j1" maybe(40, " jsonb_path_ops") ")")
@@ -245,9 +263,11 @@ function table_features(t) {
 		say("ALTER TABLE " t " ENABLE ROW LEVEL SECURITY")
 		say_maybe(40, "ALTER TABLE " t " FORCE ROW LEVEL SECURITY")
 	}
-	if (chance(40))
+	if (chance(40)) {
 		say("CREATE POLICY \"the policy\" ON " t pick("| AS RESTRICTIVE") pick("| FOR SELECT| FOR UPDATE| FOR ALL") \
 		    maybe(60, " TO schema_reader" maybe(40, ", \"Schema Role\"")) " USING (id " pick("> 0|IN (1, 2, 3)") ")")
+		say_maybe(30, "COMMENT ON POLICY \"the policy\" ON " t " IS 'who sees'")
+	}
 	if (chance(30))
 		say("CREATE POLICY writing ON " t " FOR INSERT WITH CHECK (" pick("id > 0|current_user = 'x'") ")")
 }
@@ -380,5 +400,5 @@ BEGIN {
 	plain_tables(); typed_table(); inheritance(); partitions()
 	seed_by("rest")
 	foreign_keys(); views(); routines_after_tables(); triggers(); publications()
-	text_search(); foreign_data(); operators(); event_triggers()
+	text_search(); foreign_data(); operators(); casts(); event_triggers()
 }

@@ -50,13 +50,21 @@ function dress(kind, name, privileges, no_owner,    role) {
 		say("GRANT " pick(privileges) " ON " grant_kind(kind) " " name " TO " pick(ROLES "|PUBLIC"))
 		if (chance(30))
 			say("GRANT " pick(privileges) " ON " grant_kind(kind) " " name " TO " pick(ROLES) " WITH GRANT OPTION")
-		if (kind ~ /FUNCTION|PROCEDURE|DOMAIN|TYPE/ && chance(40))
+		if (kind ~ /FUNCTION|PROCEDURE|AGGREGATE|DOMAIN|TYPE/ && chance(40))
 			say("REVOKE ALL ON " grant_kind(kind) " " name " FROM PUBLIC")
 	}
+}
+# The comment alone, of what has neither an owner nor grants.
+function remark(kind, name) {
+	toss("remark " kind " " name)
+	if (chance(30))
+		say("COMMENT ON " kind " " name " IS " literal(pick("for short|it's so|größer")))
 }
 function grant_kind(kind) {
 	if (kind ~ /VIEW|TABLE/)
 		return "TABLE"
+	if (kind == "AGGREGATE")
+		return "ROUTINE"
 	return kind == "SERVER" ? "FOREIGN SERVER" : kind
 }
 function pool(name, list,    i, n, parts) {

@@ -34,6 +34,7 @@ function views(    t, first) {
 		    pick("id|id, id + 1 AS next|id, 'x'::text AS label") " FROM " t \
 		    pick("| WHERE id BETWEEN 1 AND 5 AND id <> 4| WHERE id IN (1, 2)") )
 		MADE["first"] = 1
+		say_maybe(30, "ALTER VIEW app.first ALTER COLUMN id SET DEFAULT " pick("5|6"))
 		dress("VIEW", "app.first", "SELECT|SELECT, UPDATE", 1) # its owner reads for the materialized view
 	}
 	if (MADE["first"] && has("view 2")) {
@@ -56,11 +57,28 @@ function views(    t, first) {
 		if (MADE["touch"] && chance(40))
 			say("CREATE TRIGGER instead INSTEAD OF UPDATE ON app.checked FOR EACH ROW EXECUTE FUNCTION app.touch()")
 	}
+	if (MADE["first"] && has("view rule")) {
+		toss("view rule")
+		say("CREATE RULE \"into view\" AS ON " pick("INSERT|UPDATE|DELETE") " TO app.first DO " pick("INSTEAD NOTHING|ALSO NOTIFY heard"))
+		remark("RULE", "\"into view\" ON app.first")
+	}
 	if (has("matview")) {
 		toss("matview")
-		say("CREATE MATERIALIZED VIEW app.stored AS SELECT id, " pick("1|2") " AS one FROM " (MADE["first"] && chance(50) ? "app.first" : t) \
+		say("CREATE MATERIALIZED VIEW app.stored" maybe(30, " WITH (fillfactor = " pick("50|90") maybe(50, ", toast.autovacuum_enabled = false") ")") \
+		    " AS SELECT id, " pick("1|2") " AS one, 'x'::text AS label FROM " (MADE["first"] && chance(50) ? "app.first" : t) \
 		    maybe(30, " WITH NO DATA"))
-		say_maybe(60, "CREATE UNIQUE INDEX stored_id ON app.stored (id)")
+		toss("matview index")
+		if (chance(60)) {
+			say("CREATE UNIQUE INDEX stored_id ON app.stored (id)")
+			say_maybe(40, "COMMENT ON INDEX app.stored_id IS 'of what is stored'")
+			say_maybe(40, "ALTER MATERIALIZED VIEW app.stored CLUSTER ON stored_id")
+		}
+		toss("matview columns")
+		say_maybe(30, "ALTER MATERIALIZED VIEW app.stored ALTER label SET STORAGE " pick("EXTERNAL|MAIN"))
+		say_maybe(30, "ALTER MATERIALIZED VIEW app.stored ALTER label SET COMPRESSION " pick("pglz|lz4"))
+		say_maybe(30, "ALTER MATERIALIZED VIEW app.stored ALTER one SET STATISTICS " pick("10|20"))
+		say_maybe(30, "ALTER MATERIALIZED VIEW app.stored ALTER one SET (n_distinct = " pick("1|2") ")")
+		say_maybe(30, "COMMENT ON COLUMN app.stored.label IS 'said of it'")
 		dress("MATERIALIZED VIEW", "app.stored", "SELECT")
 	}
 	if (MADE["second"] && has("view function")) {
@@ -68,7 +86,7 @@ function views(    t, first) {
 		say("CREATE FUNCTION app.seconds() RETURNS SETOF public.\"Second view\" LANGUAGE sql AS 'SELECT * FROM public.\"Second view\"'")
 	}
 }
-function triggers(    i, n, parts, t) {
+function triggers(    i, n, parts, t, what) {
 	n = split(substr(TABLES, 2), parts, "\n")
 	for (i = 1; i <= n; i++) {
 		t = parts[i]
@@ -78,6 +96,8 @@ function triggers(    i, n, parts, t) {
 			    " FOR EACH ROW EXECUTE FUNCTION app.touch(" maybe(30, "'arg'") ")")
 			if (chance(25))
 				say("ALTER TABLE " t " " pick("DISABLE|ENABLE REPLICA|ENABLE ALWAYS") " TRIGGER \"touch it\"")
+			if (PARTITIONED[t] && chance(40))
+				say("ALTER TABLE " t "_1 " pick("DISABLE|ENABLE|ENABLE REPLICA|ENABLE ALWAYS") " TRIGGER \"touch it\"")
 			say_maybe(30, "COMMENT ON TRIGGER \"touch it\" ON " t " IS 'touches'")
 		}
 		if (MADE["touch"] && has("when " t)) {
@@ -90,14 +110,26 @@ function triggers(    i, n, parts, t) {
 			say("CREATE CONSTRAINT TRIGGER late AFTER INSERT ON " t " DEFERRABLE" maybe(50, " INITIALLY DEFERRED") \
 			    " FOR EACH ROW EXECUTE FUNCTION app.touch()")
 		}
+		if (MADE["touch"] && has("each " t)) {
+			toss("each " t)
+			what = pick("INSERT|UPDATE|DELETE|TRUNCATE|INSERT OR TRUNCATE")
+			say("CREATE TRIGGER \"each time\" " (what ~ /^(INSERT|DELETE)$/ && chance(60) ? \
+			    "AFTER " what " ON " t " REFERENCING " (what == "INSERT" ? "NEW" : "OLD") " TABLE AS " pick("fresh|\"the rows\"") : \
+			    pick("BEFORE|AFTER") " " what " ON " t) " FOR EACH STATEMENT EXECUTE FUNCTION app.touch()")
+		}
 		if (has("rule " t) && !has("no rule " t)) {
 			toss("rule " t)
-			say("CREATE RULE \"a rule\" AS ON DELETE TO " t " WHERE OLD.id " pick("> 100|IN (7, 8)") " DO " pick("INSTEAD NOTHING|ALSO SELECT 1"))
+			what = pick("DELETE|DELETE|INSERT|UPDATE")
+			say("CREATE RULE \"a rule\" AS ON " what " TO " t " WHERE " (what == "INSERT" ? "NEW" : "OLD") ".id " \
+			    pick("> 100|IN (7, 8)") " DO " pick("INSTEAD NOTHING|ALSO SELECT 1"))
+			say_maybe(25, "ALTER TABLE " t " " pick("DISABLE|ENABLE REPLICA|ENABLE ALWAYS") " RULE \"a rule\"")
+			remark("RULE", "\"a rule\" ON " t)
 		}
 		if (there(t, "t1") && there(t, "n1") && has("statistics " t)) {
 			toss("statistics " t)
 			say("CREATE STATISTICS " schema_of(t) ".st_" hash(t) pick("| (ndistinct)| (dependencies, mcv)") " ON id, " \
 			    pick("n1|(n1 + 1)") " FROM " t)
+			remark("STATISTICS", schema_of(t) ".st_" hash(t))
 			say_maybe(30, "ALTER STATISTICS " schema_of(t) ".st_" hash(t) " SET STATISTICS " pick("10|200"))
 		}
 	}

@@ -36,7 +36,7 @@ function routines_before_tables(    argument) {
 	}
 	if (has("enum function") && MADE["app.state"]) {
 		toss("enum function")
-		say("CREATE FUNCTION app.first_state(s app.state" maybe(50, " DEFAULT 'new'") ") RETURNS app.state LANGUAGE sql" \
+		say("CREATE FUNCTION app.first_state(s app.state" maybe(50, " DEFAULT " pick(LABELS["app.state"])) ") RETURNS app.state LANGUAGE sql" \
 		    " AS $$ SELECT s $$")
 	}
 	if (has("trigger function")) {
@@ -49,7 +49,61 @@ function routines_before_tables(    argument) {
 		toss("aggregate")
 		say("CREATE AGGREGATE app.sum_of(int) (SFUNC = int4pl, STYPE = int4" maybe(60, ", INITCOND = '" pick("0|1") "'") \
 		    maybe(40, ", COMBINEFUNC = int4pl") maybe(40, ", PARALLEL = safe") ")")
-		dress("AGGREGATE", "app.sum_of(int)")
+		dress("AGGREGATE", "app.sum_of(int)", "EXECUTE")
+	}
+	more_aggregates()
+	more_functions()
+}
+function more_aggregates() {
+	if (has("moving aggregate")) {
+		toss("moving aggregate")
+		say("CREATE AGGREGATE app.moving_sum(int) (SFUNC = int4pl, STYPE = int4, INITCOND = '0'" \
+		    maybe(60, ", MSFUNC = int4pl, MINVFUNC = int4mi, MSTYPE = int4, MINITCOND = '" pick("0|1") "'" \
+		              maybe(50, ", MFINALFUNC = int4abs" maybe(50, ", MFINALFUNC_MODIFY = SHAREABLE"))) \
+		    maybe(50, ", FINALFUNC = int4abs" maybe(50, ", FINALFUNC_MODIFY = " pick("SHAREABLE|READ_WRITE"))) ")")
+		remark("AGGREGATE", "app.moving_sum(int)")
+	}
+	if (has("least")) {
+		toss("least")
+		say("CREATE AGGREGATE app.\"Least\"(int) (SFUNC = int4smaller, STYPE = int4" maybe(60, ", SORTOP = " pick("<|OPERATOR(pg_catalog.<)|>")) ")")
+	}
+	if (has("mean")) {
+		toss("mean")
+		say("CREATE AGGREGATE app.mean(numeric) (SFUNC = numeric_avg_accum, STYPE = internal, FINALFUNC = numeric_avg" \
+		    maybe(50, ", SSPACE = " pick("64|128")) maybe(50, ", COMBINEFUNC = numeric_avg_combine, SERIALFUNC = numeric_avg_serialize" \
+		    ", DESERIALFUNC = numeric_avg_deserialize") ")")
+	}
+	if (has("ordered set")) {
+		toss("ordered set")
+		say("CREATE AGGREGATE app.middle(float8 ORDER BY " pick("anyelement|anyelement|float8") ") (SFUNC = ordered_set_transition, STYPE = internal," \
+		    " FINALFUNC = " "percentile_disc_final, FINALFUNC_EXTRA" maybe(40, ", FINALFUNC_MODIFY = SHAREABLE") ")")
+	}
+	if (has("hypothetical")) {
+		toss("hypothetical")
+		say("CREATE AGGREGATE app.place(VARIADIC \"any\" ORDER BY VARIADIC \"any\") (SFUNC = ordered_set_transition_multi," \
+		    " STYPE = internal, FINALFUNC = " pick("rank|dense_rank") "_final, FINALFUNC_EXTRA" maybe(70, ", HYPOTHETICAL") ")")
+	}
+}
+function more_functions() {
+	if (has("window")) {
+		toss("window")
+		say("CREATE FUNCTION app.nth() RETURNS bigint LANGUAGE internal" maybe(70, " WINDOW") maybe(40, " IMMUTABLE") " AS 'window_" pick("row_number|rank") "'")
+	}
+	if (has("leakproof")) {
+		toss("leakproof")
+		say("CREATE FUNCTION app.tight(a int, b int) RETURNS boolean LANGUAGE internal IMMUTABLE STRICT" maybe(60, " LEAKPROOF") \
+		    maybe(40, " COST 2") " AS 'int4" pick("eq|ne") "'")
+		dress("FUNCTION", "app.tight(int, int)", "EXECUTE")
+	}
+	if (has("supported")) {
+		toss("supported")
+		say("CREATE FUNCTION app.series(int, int) RETURNS SETOF int LANGUAGE internal IMMUTABLE STRICT" maybe(60, " ROWS 50") \
+		    maybe(60, " SUPPORT generate_series_int4_support") " AS 'generate_series_int4'")
+	}
+	if (has("returns table")) {
+		toss("returns table")
+		say("CREATE FUNCTION app.listed(n int" maybe(40, " DEFAULT 2", ", other int") ") RETURNS " \
+		    "TABLE (a int, b " pick("text|varchar") maybe(30, ", \"c c\" date") ") LANGUAGE plpgsql STABLE AS $$ BEGIN RETURN; END $$")
 	}
 }
 function routines_after_tables(    t) {

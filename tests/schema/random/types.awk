@@ -56,11 +56,18 @@ function enums(    i, n, name) {
 		if (!has("enum " name))
 			continue
 		toss("enum " name)
-		say("CREATE TYPE " name " AS ENUM (" maybe(20, "'zero', ") "'new'" maybe(50, ", 'half''way'") \
-		    maybe(70, ", 'done'") maybe(40, ", 'lost'") maybe(15, ", 'more', 'most'") ")")
+		LABELS[name] = maybe(20, "'zero'|") "'new'" maybe(50, "|'half''way'") maybe(70, "|'done'") maybe(40, "|'lost'") \
+		               maybe(15, "|'more'|'most'")
+		say("CREATE TYPE " name " AS ENUM (" listed(LABELS[name]) ")")
 		MADE[name] = "new"
 		dress("TYPE", name, "USAGE")
 	}
+}
+function listed(list) { gsub(/[|]/, ", ", list); return list }
+# One that came to the type only now, as likely as not.
+function label_of(t, c,    type) {
+	type = TYPE[t, c]
+	return type in LABELS ? pick(LABELS[type]) : "'new'"
 }
 function domains(    base) {
 	if (has("domain")) {
@@ -69,6 +76,8 @@ function domains(    base) {
 		say("CREATE DOMAIN app.amount AS " base maybe(60, " DEFAULT 1" maybe(50, " NOT NULL")) \
 		    maybe(70, " CONSTRAINT small CHECK (VALUE < " pick("100000|1000000") " AND VALUE > -5)") \
 		    maybe(30, " CONSTRAINT \"not two\" CHECK (VALUE NOT IN (-2, -3))"))
+		say_maybe(40, "ALTER DOMAIN app.amount ADD CONSTRAINT late CHECK (VALUE <> " pick("-9|-8") ")" maybe(60, " NOT VALID") ";\n" \
+		    "COMMENT ON CONSTRAINT late ON DOMAIN app.amount IS " pick("'came late'|'later'"))
 		MADE["app.amount"] = base
 		dress("DOMAIN", "app.amount", "USAGE")
 	}
@@ -99,7 +108,19 @@ function composites() {
 		MADE["app.line"] = 1
 	}
 }
+# A base type is the same for all seeds: it is refused where it differs.
+function base_type() {
+	say("CREATE TYPE app.tick")
+	say("CREATE FUNCTION app.tick_in(cstring) RETURNS app.tick LANGUAGE internal IMMUTABLE STRICT AS 'int4in'")
+	say("CREATE FUNCTION app.tick_out(app.tick) RETURNS cstring LANGUAGE internal IMMUTABLE STRICT AS 'int4out'")
+	say("CREATE FUNCTION app.tick_order(app.tick, app.tick) RETURNS int LANGUAGE internal IMMUTABLE STRICT AS 'btint4cmp'")
+	say("CREATE FUNCTION app.tick_less(app.tick, app.tick) RETURNS boolean LANGUAGE internal IMMUTABLE STRICT AS 'int4lt'")
+	say("CREATE FUNCTION app.tick_same(app.tick, app.tick) RETURNS boolean LANGUAGE internal IMMUTABLE STRICT AS 'int4eq'")
+	say("CREATE TYPE app.tick (INPUT = app.tick_in, OUTPUT = app.tick_out, LIKE = int4)")
+	dress("TYPE", "app.tick", "USAGE", 1)
+}
 function ranges() {
+	base_type()
 	if (has("range")) {
 		say("CREATE TYPE app.span AS RANGE (SUBTYPE = int8)")
 		MADE["app.span"] = 1
@@ -107,6 +128,9 @@ function ranges() {
 	}
 	if (has("free range")) {
 		toss("free range")
-		say("CREATE TYPE public.\"Span\" AS RANGE (SUBTYPE = " pick("int4|numeric") maybe(30, ", MULTIRANGE_TYPE_NAME = app.spans") ")")
+		say("CREATE TYPE public.\"Span\" AS RANGE (SUBTYPE = " pick("int4|numeric|text|float8|float8, SUBTYPE_DIFF = float8mi|text, COLLATION = \"C\"|" \
+		    "text, SUBTYPE_OPCLASS = text_pattern_ops" (MADE["collation"] ? "|text, COLLATION = app.plain" : "")) \
+		    maybe(30, ", MULTIRANGE_TYPE_NAME = app.spans") ")")
+		dress("TYPE", "public.\"Span\"", "USAGE")
 	}
 }
