@@ -1,6 +1,7 @@
 #include "migrations/schema/changes/kinds/constraints.h"
 
 #include "migrations/schema/changes/ddl.h"
+#include "migrations/schema/changes/heirs.h"
 #include "migrations/schema/changes/words.h"
 
 #include "base/cleanup.h"
@@ -62,6 +63,9 @@ static bool add_constraint(struct writer *w, const struct object *o, struct err 
 	const char *definition = fact_value(o->new, "definition");
 
 	(void)err;
+	/* LIKE has brought it, as one that holds. */
+	if (heir_like(w->all, o->part_of) && fact_value(o->new, "inherited") && is_type(o, "check"))
+		ddl_write(w, o, o->new, "drop", 0, o->kind->drop);
 	/* Of indexes each partition has its own; checks and foreign keys go to all. */
 	ddl_expand(w->all, &sql, o, o->new,
 	           builds || words_find(definition, " NO INHERIT") ? "ALTER TABLE {table} ADD CONSTRAINT {1} "
@@ -173,7 +177,7 @@ static void set_targets(struct writer *w, const struct object *o, const struct s
 static bool change_targets(struct writer *w, const struct object *o, struct err *err)
 {
 	cleanup_strv struct strv old = STRV_INIT, new = STRV_INIT;
-	const char *was = object_makes(o) ? NULL : fact_value(o->old, "statistics targets");
+	const char *was = object_makes(o) || o->remade ? NULL : fact_value(o->old, "statistics targets");
 	const char *is = fact_value(o->new, "statistics targets");
 
 	(void)err;
@@ -219,7 +223,7 @@ static const struct property INDEX[] = {
 	{ "not live", .decide = decide_invalid },
 	{ "tablespace", .set = "ALTER INDEX {name} SET TABLESPACE {tablespace\"}",
 	  .unset = "ALTER INDEX {name} SET TABLESPACE pg_default", .hazards = HAZARD_REWRITE },
-	{ "statistics targets", .after = true, .write = change_targets },
+	{ "statistics targets", .after = true, .forgotten = true, .write = change_targets },
 	END_OF_PROPERTIES,
 };
 
