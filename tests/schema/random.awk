@@ -88,6 +88,8 @@ function quoted(c) { return c ~ /^[a-z0-9_]+$/ ? c : "\"" c "\"" }
 
 function generated(t,    s) {
 	toss("generated " t)
+	if (chance(25)) # what may have been computed from anything
+		return "g1 text"
 	if (t SUBSEP "n1" in TYPE && chance(60))
 		return "g1 " pick("numeric|bigint") " GENERATED ALWAYS AS (n1 " pick("* 2|+ 1") ") STORED"
 	if (t SUBSEP "t1" in TYPE)
@@ -276,15 +278,19 @@ function column_dress(t) {
 	say_maybe(25, "COMMENT ON COLUMN " t ".id IS " literal(pick("the id|it's")))
 	say_maybe(20, "GRANT " pick("SELECT|UPDATE|REFERENCES") " (id) ON " t " TO " pick(ROLES))
 }
-function rows(t,    i, k, n, parts, names, values) {
+function rows(t) {
 	if (!has("rows " t))
 		return
-	n = split(COLUMNS[t], parts, "|")
+	insert(t, COLUMNS[t], 0)
+}
+# Rows whose ids follow on `first`.
+function insert(t, columns, first,    i, k, n, parts, names, values) {
+	n = split(columns, parts, "|")
 	for (k = 1; k <= 3; k++) {
 		names = values = ""
 		for (i = 1; i <= n; i++) {
 			names = names (i > 1 ? ", " : "") quoted(parts[i])
-			values = values (i > 1 ? ", " : "") column_value(parts[i], k)
+			values = values (i > 1 ? ", " : "") (parts[i] == "id" ? first + k : column_value(parts[i], k))
 		}
 		say("INSERT INTO " t " (" names ") OVERRIDING SYSTEM VALUE VALUES (" values ")")
 	}
@@ -303,11 +309,16 @@ function any_table(    n, parts) {
 	return n ? parts[1 + below(n)] : ""
 }
 function typed_table() {
-	if (!MADE["app.line"] || !has("typed table"))
+	if (!has("typed table"))
 		return
 	toss("typed table")
-	say("CREATE TABLE app.typed OF app.line (id WITH OPTIONS NOT NULL" maybe(50, ", n1 WITH OPTIONS DEFAULT 5") ")")
+	if (MADE["app.line"] && has("of a type"))
+		say("CREATE TABLE app.typed OF app.line (id WITH OPTIONS NOT NULL" maybe(50, ", n1 WITH OPTIONS DEFAULT 5") ")")
+	else
+		say("CREATE TABLE app.typed (id bigint NOT NULL, n1 int" maybe(50, " DEFAULT 5") ", t1 text)")
 	dress("TABLE", "app.typed", "SELECT")
+	if (has("typed rows"))
+		insert("app.typed", "id|n1|t1", 0)
 }
 function inheritance(    parents, s) {
 	if (!has("parents"))
@@ -326,6 +337,22 @@ function inheritance(    parents, s) {
 		say_maybe(40, "ALTER TABLE app.child ALTER n1 " pick("SET DEFAULT 7|SET DEFAULT 8|DROP DEFAULT|SET NOT NULL"))
 	if (has("grandchild"))
 		say("CREATE TABLE app.grandchild (more text) INHERITS (app.child)")
+}
+# Two tables that are there with all their columns, whether the one inherits from the other or not.
+function heirs() {
+	if (!has("base"))
+		return
+	say("CREATE TABLE app.base (id bigint NOT NULL, n1 int, t1 text)")
+	if (has("base rows"))
+		insert("app.base", "id|n1|t1", 0)
+	if (!has("heir"))
+		return
+	toss("heir")
+	say("CREATE TABLE app.heir (own text" maybe(50, " DEFAULT 'mine'") ", id bigint NOT NULL, n1 int, t1 text)")
+	if (has("heir rows"))
+		insert("app.heir", "own|id|n1|t1", 10)
+	toss("inherits")
+	say_maybe(50, "ALTER TABLE app.heir INHERIT app.base")
 }
 
 # ---------------------------------------------------------------- partitions
@@ -370,9 +397,19 @@ function partitioned(t, by,    s) {
 	if (has("partition index " t))
 		say("CREATE INDEX own_" hash(t) " ON " t "_1 (id, (id + 2), id)")
 }
+# One that is there in both may be attached in one alone.
 function partition(t, n, bound) {
 	if (n == 1 || has("partition " t n))
 		say("CREATE TABLE " t "_" n " PARTITION OF " t " FOR VALUES " bound)
+	else if (has("detached " t n)) {
+		toss("detached " t n)
+		say("CREATE TABLE " t "_" n " (LIKE " t maybe(50, " INCLUDING DEFAULTS") maybe(25, ", extra int") ")")
+		say_maybe(30, "CREATE INDEX alone_" hash(t n) " ON " t "_" n " (id DESC)")
+		say_maybe(30, "ALTER TABLE " t "_" n " ADD CONSTRAINT \"own check\" CHECK (id " pick("> 0|<> 0") ")")
+	} else
+		return
+	if (n == 2 && bound ~ /^FROM/ && has("rows " t n))
+		insert(t "_" n, COLUMNS[t], 100)
 }
 function sub_partition(t) {
 	say("CREATE TABLE " t "_3 PARTITION OF " t " FOR VALUES FROM (1000) TO (2000) PARTITION BY LIST (id)")
@@ -397,8 +434,8 @@ BEGIN {
 	print "-- tests/schema/random.awk " SEED
 	roles(); schemas(); extensions(); collations(); enums(); domains(); composites(); ranges()
 	routines_before_tables(); sequences(); default_privileges()
-	plain_tables(); typed_table(); inheritance(); partitions()
+	plain_tables(); typed_table(); inheritance(); heirs(); partitions()
 	seed_by("rest")
 	foreign_keys(); views(); routines_after_tables(); triggers(); publications()
-	text_search(); foreign_data(); operators(); casts(); event_triggers()
+	text_search(); foreign_data(); operators(); casts(); extension_dependencies(); event_triggers()
 }

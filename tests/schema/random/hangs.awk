@@ -67,6 +67,7 @@ function views(    t, first) {
 		say("CREATE MATERIALIZED VIEW app.stored" maybe(30, " WITH (fillfactor = " pick("50|90") maybe(50, ", toast.autovacuum_enabled = false") ")") \
 		    " AS SELECT id, " pick("1|2") " AS one, 'x'::text AS label FROM " (MADE["first"] && chance(50) ? "app.first" : t) \
 		    maybe(30, " WITH NO DATA"))
+		MADE["stored"] = 1
 		toss("matview index")
 		if (chance(60)) {
 			say("CREATE UNIQUE INDEX stored_id ON app.stored (id)")
@@ -146,6 +147,13 @@ function publications(    t, all) {
 	dress("PUBLICATION", "\"the news\"", "", 1)
 }
 function default_privileges() {
+	toss("default privileges of types")
+	if (chance(25))
+		say("ALTER DEFAULT PRIVILEGES GRANT USAGE ON TYPES TO schema_reader")
+	if (chance(20))
+		say("ALTER DEFAULT PRIVILEGES" maybe(50, " FOR ROLE schema_owner") " REVOKE USAGE ON TYPES FROM PUBLIC")
+	if (chance(25))
+		say("ALTER DEFAULT PRIVILEGES GRANT " pick("USAGE|CREATE") " ON SCHEMAS TO \"Schema Role\"")
 	toss("default privileges")
 	if (chance(40))
 		say("ALTER DEFAULT PRIVILEGES" maybe(50, " IN SCHEMA app") " GRANT " pick("SELECT|INSERT, UPDATE") " ON TABLES TO schema_reader")

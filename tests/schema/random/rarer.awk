@@ -7,16 +7,38 @@ function text_search() {
 		MADE["words"] = 1
 		dress("TEXT SEARCH DICTIONARY", "app.words")
 	}
+	if (has("template")) {
+		toss("template")
+		say("CREATE TEXT SEARCH TEMPLATE app.plainly (" maybe(60, "INIT = dsimple_init, ") "LEXIZE = dsimple_lexize)")
+		remark("TEXT SEARCH TEMPLATE", "app.plainly")
+		say_maybe(50, "CREATE TEXT SEARCH DICTIONARY app.plain_words (TEMPLATE = app.plainly)")
+	}
+	if (has("parser")) {
+		toss("parser")
+		say("CREATE TEXT SEARCH PARSER app.cut (START = prsd_start, GETTOKEN = prsd_nexttoken, END = prsd_end, LEXTYPES = prsd_lextype" \
+		    maybe(50, ", HEADLINE = prsd_headline") ")")
+		MADE["cut"] = 1
+		remark("TEXT SEARCH PARSER", "app.cut")
+	}
 	if (has("configuration")) {
 		toss("configuration")
-		say("CREATE TEXT SEARCH CONFIGURATION app.search (" pick("COPY = english|COPY = simple|PARSER = \"default\"") ")")
+		say("CREATE TEXT SEARCH CONFIGURATION app.search (" pick("COPY = english|COPY = simple|PARSER = " (MADE["cut"] ? "app.cut" : "\"default\"")) ")")
 		if (MADE["words"])
 			say("ALTER TEXT SEARCH CONFIGURATION app.search ALTER MAPPING FOR " pick("word|word, asciiword") " WITH app.words" \
 			    maybe(40, ", simple"))
 		dress("TEXT SEARCH CONFIGURATION", "app.search")
 	}
 }
+function wrappers() {
+	if (!has("other wrapper"))
+		return
+	toss("other wrapper")
+	say("CREATE FUNCTION app.read_file() RETURNS fdw_handler LANGUAGE c STRICT AS '$libdir/file_fdw', 'file_fdw_handler'")
+	say("CREATE FOREIGN DATA WRAPPER checked" maybe(50, " HANDLER app.read_file") maybe(50, " VALIDATOR postgresql_fdw_validator"))
+	dress("FOREIGN DATA WRAPPER", "checked", "USAGE", 1) # a superuser's
+}
 function foreign_data() {
+	wrappers()
 	if (!has("wrapper"))
 		return
 	toss("wrapper")
@@ -29,9 +51,22 @@ function foreign_data() {
 	if (!has("foreign table"))
 		return
 	toss("foreign table")
-	say("CREATE FOREIGN TABLE app.far (id int" maybe(50, " OPTIONS (name 'x')") maybe(50, ", t1 text") ") SERVER there" \
+	say("CREATE FOREIGN TABLE app.far (id int" maybe(50, " OPTIONS (name 'x')") maybe(30, " DEFAULT " pick("1|2")) maybe(30, " NOT NULL") \
+	    maybe(50, ", t1 text" maybe(40, " NOT NULL")) maybe(30, ", CONSTRAINT far_small CHECK (id < " pick("5|6") ")") ") SERVER there" \
 	    maybe(50, " OPTIONS (\"table\" '" pick("a|b") "')"))
 	dress("FOREIGN TABLE", "app.far", "SELECT")
+}
+# What goes when an extension goes.
+function extension_dependencies(    i, n) {
+	n = pool("extension", "citext|hstore|pg_trgm|btree_gist|tablefunc")
+	for (i = 1; i <= n; i++)
+		if (MADE["extension " POOL["extension", i]]) {
+			if (MADE["twice"] && has("twice depends"))
+				say("ALTER FUNCTION app.twice(bigint) DEPENDS ON EXTENSION " POOL["extension", i])
+			if (MADE["stored"] && has("stored depends"))
+				say("ALTER MATERIALIZED VIEW app.stored DEPENDS ON EXTENSION " POOL["extension", i])
+			return
+		}
 }
 function event_triggers() {
 	if (!has("event trigger"))
