@@ -1,274 +1,12 @@
-# Prints the SQL of a random schema, the same for the same seed:
+# Prints the SQL of a random schema, the same for the same seed; the rest of the program is in random/:
 #
-#     awk -f tests/schema/random.awk SEED
+#     awk -f tests/schema/random.awk -f tests/schema/random/PART.awk ... SEED
 #
 # Names come from small pools, so two seeds share many objects; whether a shared object is the same in both is a
 # toss of a coin for each (toss()), so that a pair has objects that are there once, altered, and untouched.
 # The SQL loads into an empty database of PostgreSQL 15 as a superuser; roles are made where they are missing.
 # Every table gets rows that satisfy any other seed's constraints: values are not NULL, differ from row to row, and
 # convert to every type that the same column may have; what is NOT NULL has a default; what is unique has the id in it.
-
-# ---------------------------------------------------------------- chance
-
-function hash(text,    h, i) {
-	h = 5381
-	for (i = 1; i <= length(text); i++)
-		h = (h * 33 + CODE[substr(text, i, 1)]) % 2147483647
-	return h
-}
-# The minimal standard generator of Park and Miller; a product stays below 2^46, exact in a double.
-function below(n) {
-	STATE = (STATE * 16807) % 2147483647
-	return int(STATE / 2147483647 * n)
-}
-function seed_by(text,    i) {
-	STATE = hash(text) % 2147483646 + 1
-	for (i = 0; i < 5; i++)
-		below(2)
-}
-# From here on, chance is about this object: its own for this seed, or the same for every seed.
-function toss(name) {
-	seed_by("toss " name " " SEED)
-	seed_by(below(2) ? name : name " " SEED)
-}
-function has(name) {
-	seed_by("has " name " " SEED)
-	return below(100) < 70
-}
-function chance(percent) { return below(100) < percent }
-function pick(list,    n, parts) {
-	n = split(list, parts, "|")
-	return parts[1 + below(n)]
-}
-function maybe(percent, text, otherwise) { return chance(percent) ? text : otherwise }
-
-# ---------------------------------------------------------------- output
-
-function say(sql) { print sql ";" }
-function literal(text) { gsub(/'/, "''", text); return "'" text "'" }
-
-# Comment, owner and grants, whatever the object is.
-function dress(kind, name, privileges, no_owner,    role) {
-	toss("dress " kind " " name)
-	if (chance(25))
-		say("COMMENT ON " kind " " name " IS " literal(pick("about it|it's \"quoted\"|größer\nand longer")))
-	if (!no_owner && chance(15))
-		say("ALTER " kind " " name " OWNER TO " pick(ROLES))
-	if (privileges && chance(30)) {
-		say("GRANT " pick(privileges) " ON " grant_kind(kind) " " name " TO " pick(ROLES "|PUBLIC"))
-		if (chance(30))
-			say("GRANT " pick(privileges) " ON " grant_kind(kind) " " name " TO " pick(ROLES) " WITH GRANT OPTION")
-		if (kind ~ /FUNCTION|PROCEDURE|DOMAIN|TYPE/ && chance(40))
-			say("REVOKE ALL ON " grant_kind(kind) " " name " FROM PUBLIC")
-	}
-}
-function grant_kind(kind) {
-	if (kind ~ /VIEW|TABLE/)
-		return "TABLE"
-	return kind == "SERVER" ? "FOREIGN SERVER" : kind
-}
-function pool(name, list,    i, n, parts) {
-	n = split(list, parts, "|")
-	for (i = 1; i <= n; i++)
-		POOL[name, i] = parts[i]
-	return n
-}
-# The schema of a name as written here: app.x, "my schema".x
-function has_schema_of(name,    s) {
-	s = name
-	sub(/\.("[^.]*"|[^."]*)$/, "", s)
-	return s == "public" || (s in MADE)
-}
-
-# ---------------------------------------------------------------- what tables are made of
-
-function roles() {
-	ROLES = "schema_reader|schema_owner|\"Schema Role\""
-	say("DO $$ DECLARE r text; BEGIN FOREACH r IN ARRAY ARRAY['schema_reader', 'schema_owner', 'Schema Role'] LOOP\n" \
-	    "IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = r) THEN EXECUTE format('CREATE ROLE %I', r); END IF;\n" \
-	    "END LOOP; END $$")
-}
-function schemas(    i, n, name) {
-	n = pool("schema", "app|\"my schema\"|other")
-	for (i = 1; i <= n; i++) {
-		name = POOL["schema", i]
-		if (name != "app" && !has("schema " name))
-			continue
-		say("CREATE SCHEMA " name)
-		MADE[name] = 1
-		dress("SCHEMA", name, "USAGE|CREATE|USAGE, CREATE")
-	}
-	toss("public")
-	if (chance(20))
-		say("GRANT CREATE ON SCHEMA public TO schema_reader")
-	if (chance(10))
-		say("COMMENT ON SCHEMA public IS 'another comment'")
-}
-function extensions(    i, n, name, where) {
-	n = pool("extension", "citext|hstore|pg_trgm|btree_gist|tablefunc")
-	for (i = 1; i <= n; i++) {
-		name = POOL["extension", i]
-		if (!has("extension " name) || !has("extension again " name))
-			continue
-		toss("extension " name)
-		where = pick("public|public|app")
-		say("CREATE EXTENSION " name " SCHEMA " where)
-		MADE["extension " name] = where
-		dress("EXTENSION", name, "", 1)
-	}
-}
-function collations() {
-	if (has("collation")) {
-		toss("collation")
-		say("CREATE COLLATION app.plain (LOCALE = 'C')")
-		MADE["collation"] = 1
-		dress("COLLATION", "app.plain")
-	}
-	if (has("icu collation")) {
-		toss("icu collation")
-		say("CREATE COLLATION public.\"Numbers\" (PROVIDER = icu, LOCALE = '" pick("en-u-kn-true|de") "'" \
-		    maybe(50, ", DETERMINISTIC = false") ")")
-		MADE["icu collation"] = 1
-	}
-}
-function enums(    i, n, name) {
-	n = pool("enum", "app.state|public.\"Mood\"")
-	for (i = 1; i <= n; i++) {
-		name = POOL["enum", i]
-		if (!has("enum " name))
-			continue
-		toss("enum " name)
-		say("CREATE TYPE " name " AS ENUM (" maybe(20, "'zero', ") "'new'" maybe(50, ", 'half''way'") \
-		    maybe(70, ", 'done'") maybe(40, ", 'lost'") maybe(15, ", 'more', 'most'") ")")
-		MADE[name] = "new"
-		dress("TYPE", name, "USAGE")
-	}
-}
-function domains(    base) {
-	if (has("domain")) {
-		toss("domain")
-		base = pick("int|int|bigint")
-		say("CREATE DOMAIN app.amount AS " base maybe(60, " DEFAULT 1" maybe(50, " NOT NULL")) \
-		    maybe(70, " CONSTRAINT small CHECK (VALUE < " pick("100000|1000000") " AND VALUE > -5)") \
-		    maybe(30, " CONSTRAINT \"not two\" CHECK (VALUE NOT IN (-2, -3))"))
-		MADE["app.amount"] = base
-		dress("DOMAIN", "app.amount", "USAGE")
-	}
-	if (has("text domain")) {
-		toss("text domain")
-		say("CREATE DOMAIN public.\"Code\" AS " pick("text|varchar(60)") \
-		    (MADE["collation"] ? maybe(40, " COLLATE app.plain") : "") maybe(40, " DEFAULT 'x'") \
-		    maybe(60, " CHECK (VALUE <> ALL (ARRAY['a', 'b']))"))
-		MADE["public.\"Code\""] = "text"
-		dress("DOMAIN", "public.\"Code\"", "USAGE")
-	}
-}
-# The attributes of a type that columns have keep their own types and their order: no statement changes those.
-function composites() {
-	if (has("composite")) {
-		toss("composite")
-		say("CREATE TYPE app.pair AS (a int, b text" maybe(60, ", \"c c\" date" maybe(50, ", d numeric(9,3)")) ")")
-		MADE["app.pair"] = 1
-		dress("TYPE", "app.pair", "USAGE")
-	}
-	if (has("free composite")) {
-		toss("free composite")
-		say("CREATE TYPE app.free AS (a " pick("int|bigint") ", b " pick("text|varchar(9)|text COLLATE \"C\"") \
-		    maybe(40, ", \"c c\" date") maybe(30, ", d numeric(9,3)") ")")
-	}
-	if (has("row type")) {
-		say("CREATE TYPE app.line AS (id bigint, n1 int, t1 text)")
-		MADE["app.line"] = 1
-	}
-}
-function ranges() {
-	if (has("range")) {
-		say("CREATE TYPE app.span AS RANGE (SUBTYPE = int8)")
-		MADE["app.span"] = 1
-		dress("TYPE", "app.span", "USAGE")
-	}
-	if (has("free range")) {
-		toss("free range")
-		say("CREATE TYPE public.\"Span\" AS RANGE (SUBTYPE = " pick("int4|numeric") maybe(30, ", MULTIRANGE_TYPE_NAME = app.spans") ")")
-	}
-}
-
-# ---------------------------------------------------------------- routines
-
-function flags(    s) {
-	s = pick("| STABLE| IMMUTABLE") maybe(30, " STRICT") maybe(20, " SECURITY DEFINER") maybe(30, " PARALLEL SAFE")
-	return s maybe(20, " COST 7") maybe(20, " SET search_path TO 'app', 'pg_temp'") maybe(10, " SET work_mem TO '8MB'")
-}
-function routines_before_tables(    argument) {
-	# Constraints, defaults and indexes use this one: always immutable, and true to its sign.
-	if (has("twice")) {
-		toss("twice")
-		say("CREATE FUNCTION app.twice(" pick("x|y") " bigint) RETURNS bigint LANGUAGE sql IMMUTABLE" maybe(40, " STRICT") \
-		    " AS $$ SELECT " pick("$1 * 2|$1 + $1|2 * $1") " $$")
-		MADE["twice"] = 1
-		dress("FUNCTION", "app.twice(bigint)", "EXECUTE")
-	}
-	if (has("greet")) {
-		toss("greet")
-		say("CREATE FUNCTION app.greet(who text" maybe(50, " DEFAULT 'you', n int DEFAULT 1", ", n int") ") RETURNS " \
-		    pick("text|text|varchar") " LANGUAGE plpgsql" flags() " AS $$ BEGIN RETURN 'hi ' || who; END $$")
-		dress("FUNCTION", "app.greet(text, int)", "EXECUTE")
-	}
-	if (has("overload")) {
-		toss("overload")
-		say("CREATE FUNCTION app.greet(n int" maybe(40, " DEFAULT 1") ") RETURNS int LANGUAGE sql" flags() \
-		    maybe(50, " BEGIN ATOMIC SELECT n + 1; END", " AS 'SELECT n + 1'"))
-	}
-	if (has("setof")) {
-		toss("setof")
-		say("CREATE FUNCTION public.\"Many\"(OUT a int, OUT b text) RETURNS SETOF record LANGUAGE sql ROWS " pick("10|20") \
-		    " AS $$ SELECT 1, 'x'::text" maybe(50, " UNION ALL SELECT 2, 'y'") " $$")
-	}
-	if (has("variadic")) {
-		toss("variadic")
-		say("CREATE FUNCTION app.total(VARIADIC v int[]) RETURNS " pick("bigint|numeric") \
-		    " LANGUAGE sql AS $$ SELECT sum(x) FROM unnest(v) x $$")
-	}
-	if (has("enum function") && MADE["app.state"]) {
-		toss("enum function")
-		say("CREATE FUNCTION app.first_state(s app.state" maybe(50, " DEFAULT 'new'") ") RETURNS app.state LANGUAGE sql" \
-		    " AS $$ SELECT s $$")
-	}
-	if (has("trigger function")) {
-		toss("trigger function")
-		say("CREATE FUNCTION app.touch() RETURNS trigger LANGUAGE plpgsql" maybe(30, " SECURITY DEFINER") \
-		    " AS $$ BEGIN RETURN " pick("NEW|coalesce(NEW, OLD)") "; END $$")
-		MADE["touch"] = 1
-	}
-	if (has("aggregate")) {
-		toss("aggregate")
-		say("CREATE AGGREGATE app.sum_of(int) (SFUNC = int4pl, STYPE = int4" maybe(60, ", INITCOND = '" pick("0|1") "'") \
-		    maybe(40, ", COMBINEFUNC = int4pl") maybe(40, ", PARALLEL = safe") ")")
-		dress("AGGREGATE", "app.sum_of(int)")
-	}
-}
-function routines_after_tables(    t) {
-	if (has("procedure")) {
-		toss("procedure")
-		say("CREATE PROCEDURE app.work(" pick("n int|n int DEFAULT 3|m int") ") LANGUAGE plpgsql" maybe(30, " SECURITY DEFINER") \
-		    " AS $$ BEGIN " pick("NULL|PERFORM 1") "; END $$")
-		dress("PROCEDURE", "app.work(int)", "EXECUTE")
-	}
-	t = any_table()
-	if (t && has("atomic")) {
-		toss("atomic")
-		say("CREATE FUNCTION app.ids() RETURNS SETOF bigint LANGUAGE sql STABLE BEGIN ATOMIC SELECT id::bigint FROM " t \
-		    " WHERE id " pick("> 0|BETWEEN 1 AND 10") maybe(30, " ORDER BY 1") "; END")
-	}
-	if (t && has("row function")) {
-		toss("row function")
-		say("CREATE FUNCTION app.rows_of() RETURNS SETOF " t " LANGUAGE sql STABLE AS 'SELECT * FROM " t "'")
-	}
-	if (t && has("row argument")) {
-		toss("row argument")
-		say("CREATE FUNCTION app.id_of(r " t ") RETURNS bigint LANGUAGE sql IMMUTABLE AS 'SELECT " pick("r.id|(r).id + 0") "'")
-	}
-}
 
 # ---------------------------------------------------------------- tables
 
@@ -314,8 +52,8 @@ function column_default(c, type) {
 	if (c == "a1") return pick("'{}'|ARRAY[1, 2]")
 	if (c == "b1") return pick("true|'false'")
 	if (c == "u1") return "gen_random_uuid()"
-	if (c == "e1" || c == "e2") return "'new'"
-	if (c == "ea") return "'{new}'"
+	if (c == "e1" || c == "e2") return type in LABELS ? pick(LABELS[type]) : "'new'"
+	if (c == "ea") return type == "app.state[]" ? "ARRAY[" pick(LABELS["app.state"]) "]::app.state[]" : "'{new}'"
 	if (c == "m1") return pick("'3'|'4'")
 	if (c == "k1" || c == "x1") return "'z'"
 	return ""
@@ -350,6 +88,8 @@ function quoted(c) { return c ~ /^[a-z0-9_]+$/ ? c : "\"" c "\"" }
 
 function generated(t,    s) {
 	toss("generated " t)
+	if (chance(25)) # what may have been computed from anything
+		return "g1 text"
 	if (t SUBSEP "n1" in TYPE && chance(60))
 		return "g1 " pick("numeric|bigint") " GENERATED ALWAYS AS (n1 " pick("* 2|+ 1") ") STORED"
 	if (t SUBSEP "t1" in TYPE)
@@ -408,8 +148,12 @@ function keys(t,    late) {
 		KEY[t] = late ? "" : "id"
 	} else if (chance(50)) {
 		say("ALTER TABLE " t " ADD CONSTRAINT one_id_" hash(t) " UNIQUE " maybe(30, "NULLS NOT DISTINCT ") "(id)")
+		remark("CONSTRAINT", "one_id_" hash(t) " ON " t)
+		remark("INDEX", schema_of(t) ".one_id_" hash(t))
 		KEY[t] = "id"
 		KEYED[t] = 1
+		if (!PARTITIONED[t]) # the id is NOT NULL
+			say_maybe(30, "ALTER TABLE " t " " pick("CLUSTER ON|REPLICA IDENTITY USING INDEX") " one_id_" hash(t))
 	}
 	if (there(t, "n1") && has("unique " t)) {
 		toss("unique " t)
@@ -426,12 +170,17 @@ function checks(t) {
 		say("ALTER TABLE " t " ADD CONSTRAINT n_small CHECK (" \
 		    pick("n1 > -100|n1 BETWEEN -100 AND 1000 AND id > 0|n1 IN (-1, 0, 1, 2, 3, 4, 8, 9)|NOT (n1 < -50 AND id < 0)") \
 		    ")" maybe(25, " NOT VALID"))
+		remark("CONSTRAINT", "n_small ON " t)
 	}
 	if (there(t, "t1") && TYPE[t, "t1"] ~ /varchar|text/ && has("check t " t)) {
 		toss("check t " t)
 		say("ALTER TABLE " t " ADD CONSTRAINT \"t, checked\" CHECK (" \
 		    pick("length(t1) < 1000|t1 NOT IN ('a', 'b')|t1 <> ALL (ARRAY['q', 'w'])|t1 NOT LIKE '%%bad%%'") ")" \
 		    (PARTITIONED[t] ? "" : maybe(20, " NO INHERIT")))
+	}
+	if (there(t, "e1") && has("check e " t)) {
+		toss("check e " t)
+		say("ALTER TABLE " t " ADD CONSTRAINT e_known CHECK (" pick("NOT (e1 = " label_of(t, "e1") " AND id < 0)|e1 IS NULL OR id > 0 OR e1 IN ('new', " label_of(t, "e1") ")") ")")
 	}
 	if (MADE["twice"] && has("check f " t)) {
 		toss("check f " t)
@@ -478,10 +227,19 @@ function indexes(t,    i, name) {
 			continue
 		toss("index " t i)
 		name = pick("by|\"By\"") == "by" ? "ix_" hash(t) "_" i : "\"ix " hash(t) " " i "\""
-		say("CREATE INDEX " name " ON " t " (" index_columns(t) ")" maybe(20, " INCLUDE (id)") \
+		ON = index_columns(t)
+		say("CREATE INDEX " name " ON " t " (" ON ")" maybe(20, " INCLUDE (id)") \
 		    maybe(20, " WITH (fillfactor = " pick("60|75") ")") \
 		    maybe(30, " WHERE id " pick("> 0|BETWEEN 1 AND 5 AND id <> 3|IN (1, 2)")))
 		dress("INDEX", schema_of(t) "." name, "", 1)
+		if (ON ~ /^\(/ || ON ~ /^lower/)
+			say_maybe(40, "ALTER INDEX " schema_of(t) "." name " ALTER COLUMN 1 SET STATISTICS " pick("10|300"))
+		if (ON == "id, (id + 1)")
+			say_maybe(60, "ALTER INDEX " schema_of(t) "." name " ALTER COLUMN 2 SET STATISTICS " pick("20|400"))
+	}
+	if (there(t, "e1") && has("index e " t)) {
+		toss("index e " t)
+		say("CREATE INDEX e_" hash(t) " ON " t " (e1, id) WHERE e1 " pick("= |<> ") label_of(t, "e1"))
 	}
 	if (there(t, "j1") && TYPE[t, "j1"] == "jsonb" && has("gin " t))
 		say("CREATE INDEX gin_" hash(t) " ON " t " USING gin (j1" maybe(40, " jsonb_path_ops") ")")
@@ -507,9 +265,11 @@ function table_features(t) {
 		say("ALTER TABLE " t " ENABLE ROW LEVEL SECURITY")
 		say_maybe(40, "ALTER TABLE " t " FORCE ROW LEVEL SECURITY")
 	}
-	if (chance(40))
+	if (chance(40)) {
 		say("CREATE POLICY \"the policy\" ON " t pick("| AS RESTRICTIVE") pick("| FOR SELECT| FOR UPDATE| FOR ALL") \
 		    maybe(60, " TO schema_reader" maybe(40, ", \"Schema Role\"")) " USING (id " pick("> 0|IN (1, 2, 3)") ")")
+		say_maybe(30, "COMMENT ON POLICY \"the policy\" ON " t " IS 'who sees'")
+	}
 	if (chance(30))
 		say("CREATE POLICY writing ON " t " FOR INSERT WITH CHECK (" pick("id > 0|current_user = 'x'") ")")
 }
@@ -518,15 +278,19 @@ function column_dress(t) {
 	say_maybe(25, "COMMENT ON COLUMN " t ".id IS " literal(pick("the id|it's")))
 	say_maybe(20, "GRANT " pick("SELECT|UPDATE|REFERENCES") " (id) ON " t " TO " pick(ROLES))
 }
-function rows(t,    i, k, n, parts, names, values) {
+function rows(t) {
 	if (!has("rows " t))
 		return
-	n = split(COLUMNS[t], parts, "|")
+	insert(t, COLUMNS[t], 0)
+}
+# Rows whose ids follow on `first`.
+function insert(t, columns, first,    i, k, n, parts, names, values) {
+	n = split(columns, parts, "|")
 	for (k = 1; k <= 3; k++) {
 		names = values = ""
 		for (i = 1; i <= n; i++) {
 			names = names (i > 1 ? ", " : "") quoted(parts[i])
-			values = values (i > 1 ? ", " : "") column_value(parts[i], k)
+			values = values (i > 1 ? ", " : "") (parts[i] == "id" ? first + k : column_value(parts[i], k))
 		}
 		say("INSERT INTO " t " (" names ") OVERRIDING SYSTEM VALUE VALUES (" values ")")
 	}
@@ -545,11 +309,16 @@ function any_table(    n, parts) {
 	return n ? parts[1 + below(n)] : ""
 }
 function typed_table() {
-	if (!MADE["app.line"] || !has("typed table"))
+	if (!has("typed table"))
 		return
 	toss("typed table")
-	say("CREATE TABLE app.typed OF app.line (id WITH OPTIONS NOT NULL" maybe(50, ", n1 WITH OPTIONS DEFAULT 5") ")")
+	if (MADE["app.line"] && has("of a type"))
+		say("CREATE TABLE app.typed OF app.line (id WITH OPTIONS NOT NULL" maybe(50, ", n1 WITH OPTIONS DEFAULT 5") ")")
+	else
+		say("CREATE TABLE app.typed (id bigint NOT NULL, n1 int" maybe(50, " DEFAULT 5") ", t1 text)")
 	dress("TABLE", "app.typed", "SELECT")
+	if (has("typed rows"))
+		insert("app.typed", "id|n1|t1", 0)
 }
 function inheritance(    parents, s) {
 	if (!has("parents"))
@@ -573,6 +342,22 @@ function inheritance(    parents, s) {
 	    " CONSTRAINT n_pos CHECK (n1 > -5))" (parents == "" ? "" : " INHERITS (" parents ")"))
 	if (has("grandchild"))
 		say("CREATE TABLE app.grandchild (more text) INHERITS (app.child)")
+}
+# Two tables that are there with all their columns, whether the one inherits from the other or not.
+function heirs() {
+	if (!has("base"))
+		return
+	say("CREATE TABLE app.base (id bigint NOT NULL, n1 int, t1 text)")
+	if (has("base rows"))
+		insert("app.base", "id|n1|t1", 0)
+	if (!has("heir"))
+		return
+	toss("heir")
+	say("CREATE TABLE app.heir (own text" maybe(50, " DEFAULT 'mine'") ", id bigint NOT NULL, n1 int, t1 text)")
+	if (has("heir rows"))
+		insert("app.heir", "own|id|n1|t1", 10)
+	toss("inherits")
+	say_maybe(50, "ALTER TABLE app.heir INHERIT app.base")
 }
 
 # ---------------------------------------------------------------- partitions
@@ -617,9 +402,19 @@ function partitioned(t, by,    s) {
 	if (has("partition index " t))
 		say("CREATE INDEX own_" hash(t) " ON " t "_1 (id, (id + 2), id)")
 }
+# One that is there in both may be attached in one alone.
 function partition(t, n, bound) {
 	if (n == 1 || has("partition " t n))
 		say("CREATE TABLE " t "_" n " PARTITION OF " t " FOR VALUES " bound)
+	else if (has("detached " t n)) {
+		toss("detached " t n)
+		say("CREATE TABLE " t "_" n " (LIKE " t maybe(50, " INCLUDING DEFAULTS") maybe(25, ", extra int") ")")
+		say_maybe(30, "CREATE INDEX alone_" hash(t n) " ON " t "_" n " (id DESC)")
+		say_maybe(30, "ALTER TABLE " t "_" n " ADD CONSTRAINT \"own check\" CHECK (id " pick("> 0|<> 0") ")")
+	} else
+		return
+	if (n == 2 && bound ~ /^FROM/ && has("rows " t n))
+		insert(t "_" n, COLUMNS[t], 100)
 }
 function sub_partition(t) {
 	say("CREATE TABLE " t "_3 PARTITION OF " t " FOR VALUES FROM (1000) TO (2000) PARTITION BY LIST (id)")
@@ -633,204 +428,6 @@ function partitions() {
 		partitioned("public.shard", "HASH")
 }
 
-# ---------------------------------------------------------------- what hangs on tables
-
-function foreign_keys(    i, n, parts, t, to) {
-	n = split(substr(TABLES, 2), parts, "\n")
-	for (i = 1; i <= n; i++) {
-		t = parts[i]
-		to = parts[1 + (i + (has("fk turn " t) ? 0 : 1)) % n]
-		if (!there(t, "ref") || !KEY[to] || UNLOGGED[to] > UNLOGGED[t] || !has("fk " t))
-			continue
-		toss("fk " t)
-		say("ALTER TABLE " t " ADD CONSTRAINT ref_fk FOREIGN KEY (ref) REFERENCES " to " (id)" maybe(15, " MATCH FULL") \
-		    maybe(40, " ON DELETE " pick("CASCADE|SET NULL|SET NULL (ref)|RESTRICT")) maybe(20, " ON UPDATE CASCADE") \
-		    maybe(25, " DEFERRABLE" maybe(50, " INITIALLY DEFERRED")) \
-		    (PARTITIONED[to] || PARTITIONED[t] ? "" : maybe(15, " NOT VALID")))
-	}
-}
-function sequences(    i, name) {
-	for (i = 1; i <= 2; i++) {
-		name = i == 1 ? "app.counter" : "public.\"Count er\""
-		if (!has("sequence " name))
-			continue
-		toss("sequence " name)
-		say("CREATE SEQUENCE " name maybe(30, " AS int") maybe(30, " INCREMENT BY " pick("2|-1")) maybe(30, " CACHE 10") maybe(30, " CYCLE"))
-		dress("SEQUENCE", name, "USAGE|SELECT")
-	}
-}
-function views(    t, first) {
-	t = any_table()
-	if (t == "")
-		return
-	if (has("view 1")) {
-		toss("view 1")
-		say("CREATE VIEW app.first" maybe(25, " WITH (security_barrier = true)") " AS SELECT " \
-		    pick("id|id, id + 1 AS next|id, 'x'::text AS label") " FROM " t \
-		    pick("| WHERE id BETWEEN 1 AND 5 AND id <> 4| WHERE id IN (1, 2)") )
-		MADE["first"] = 1
-		dress("VIEW", "app.first", "SELECT|SELECT, UPDATE", 1) # its owner reads for the materialized view
-	}
-	if (MADE["first"] && has("view 2")) {
-		toss("view 2")
-		say("CREATE VIEW public.\"Second view\" AS SELECT id, count(*) AS n FROM app.first GROUP BY id" maybe(50, " HAVING count(*) > 1"))
-		dress("VIEW", "public.\"Second view\"", "SELECT")
-		if (chance(50))
-			say("COMMENT ON COLUMN public.\"Second view\".n IS 'how many'")
-		MADE["second"] = 1
-	}
-	if (there(t, "t1") && PRIMARY[t] && has("key view")) {
-		toss("key view")
-		say("CREATE VIEW app.text_of AS SELECT id, upper(t1::text) AS t, count(*) AS n FROM " t maybe(50, " WHERE t1::text IN ('a', 'b')") \
-		    " GROUP BY id")
-	}
-	if (has("updatable")) {
-		toss("updatable")
-		say("CREATE VIEW app.checked" maybe(30, " WITH (security_invoker = true)") " AS SELECT id FROM " t " WHERE id > 0" \
-		    maybe(50, pick(" WITH LOCAL CHECK OPTION| WITH CASCADED CHECK OPTION")))
-		if (MADE["touch"] && chance(40))
-			say("CREATE TRIGGER instead INSTEAD OF UPDATE ON app.checked FOR EACH ROW EXECUTE FUNCTION app.touch()")
-	}
-	if (has("matview")) {
-		toss("matview")
-		say("CREATE MATERIALIZED VIEW app.stored AS SELECT id, " pick("1|2") " AS one FROM " (MADE["first"] && chance(50) ? "app.first" : t) \
-		    maybe(30, " WITH NO DATA"))
-		say_maybe(60, "CREATE UNIQUE INDEX stored_id ON app.stored (id)")
-		dress("MATERIALIZED VIEW", "app.stored", "SELECT")
-	}
-	if (MADE["second"] && has("view function")) {
-		toss("view function")
-		say("CREATE FUNCTION app.seconds() RETURNS SETOF public.\"Second view\" LANGUAGE sql AS 'SELECT * FROM public.\"Second view\"'")
-	}
-}
-function triggers(    i, n, parts, t) {
-	n = split(substr(TABLES, 2), parts, "\n")
-	for (i = 1; i <= n; i++) {
-		t = parts[i]
-		if (MADE["touch"] && has("trigger " t)) {
-			toss("trigger " t)
-			say("CREATE TRIGGER \"touch it\" " pick("BEFORE INSERT|BEFORE UPDATE|AFTER DELETE|BEFORE INSERT OR UPDATE OF id") " ON " t \
-			    " FOR EACH ROW EXECUTE FUNCTION app.touch(" maybe(30, "'arg'") ")")
-			if (chance(25))
-				say("ALTER TABLE " t " " pick("DISABLE|ENABLE REPLICA|ENABLE ALWAYS") " TRIGGER \"touch it\"")
-			say_maybe(30, "COMMENT ON TRIGGER \"touch it\" ON " t " IS 'touches'")
-		}
-		if (MADE["touch"] && has("when " t)) {
-			toss("when " t)
-			say("CREATE TRIGGER seen AFTER UPDATE ON " t " FOR EACH ROW WHEN (OLD.id " pick("<> NEW.id|IN (1, 2) AND NEW.id > 3") ")" \
-			    " EXECUTE FUNCTION app.touch()")
-		}
-		if (MADE["touch"] && !PARTITIONED[t] && has("late " t)) {
-			toss("late " t)
-			say("CREATE CONSTRAINT TRIGGER late AFTER INSERT ON " t " DEFERRABLE" maybe(50, " INITIALLY DEFERRED") \
-			    " FOR EACH ROW EXECUTE FUNCTION app.touch()")
-		}
-		if (has("rule " t) && !has("no rule " t)) {
-			toss("rule " t)
-			say("CREATE RULE \"a rule\" AS ON DELETE TO " t " WHERE OLD.id " pick("> 100|IN (7, 8)") " DO " pick("INSTEAD NOTHING|ALSO SELECT 1"))
-		}
-		if (there(t, "t1") && there(t, "n1") && has("statistics " t)) {
-			toss("statistics " t)
-			say("CREATE STATISTICS " schema_of(t) ".st_" hash(t) pick("| (ndistinct)| (dependencies, mcv)") " ON id, " \
-			    pick("n1|(n1 + 1)") " FROM " t)
-			say_maybe(30, "ALTER STATISTICS " schema_of(t) ".st_" hash(t) " SET STATISTICS " pick("10|200"))
-		}
-	}
-}
-function publications(    t, all) {
-	t = any_table()
-	if (t == "" || UNLOGGED[t] || !has("publication"))
-		return
-	toss("publication")
-	all = pick("table|table|schema|all")
-	say("CREATE PUBLICATION \"the news\" FOR " (all == "all" ? "ALL TABLES" : all == "schema" ? "TABLES IN SCHEMA app" : \
-	    "TABLE " t (PARTITIONED[t] ? "" : maybe(30, " (id)") maybe(30, " WHERE (id > 5)"))) \
-	    maybe(40, " WITH (publish = '" pick("insert|insert, delete") "'" maybe(50, ", publish_via_partition_root = true") ")"))
-	dress("PUBLICATION", "\"the news\"", "", 1)
-}
-function default_privileges() {
-	toss("default privileges")
-	if (chance(40))
-		say("ALTER DEFAULT PRIVILEGES" maybe(50, " IN SCHEMA app") " GRANT " pick("SELECT|INSERT, UPDATE") " ON TABLES TO schema_reader")
-	if (chance(30))
-		say("ALTER DEFAULT PRIVILEGES FOR ROLE schema_owner REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC")
-	if (chance(20))
-		say("ALTER DEFAULT PRIVILEGES GRANT USAGE ON SEQUENCES TO \"Schema Role\"")
-}
-
-# ---------------------------------------------------------------- the rarer kinds
-
-function text_search() {
-	if (has("dictionary")) {
-		toss("dictionary")
-		say("CREATE TEXT SEARCH DICTIONARY app.words (TEMPLATE = " pick("simple|pg_catalog.simple") maybe(50, ", ACCEPT = false") ")")
-		MADE["words"] = 1
-		dress("TEXT SEARCH DICTIONARY", "app.words")
-	}
-	if (has("configuration")) {
-		toss("configuration")
-		say("CREATE TEXT SEARCH CONFIGURATION app.search (" pick("COPY = english|COPY = simple|PARSER = \"default\"") ")")
-		if (MADE["words"])
-			say("ALTER TEXT SEARCH CONFIGURATION app.search ALTER MAPPING FOR " pick("word|word, asciiword") " WITH app.words" \
-			    maybe(40, ", simple"))
-		dress("TEXT SEARCH CONFIGURATION", "app.search")
-	}
-}
-function foreign_data() {
-	if (!has("wrapper"))
-		return
-	toss("wrapper")
-	say("CREATE FOREIGN DATA WRAPPER \"a wrapper\"" maybe(40, " OPTIONS (debug '" pick("1|0") "')"))
-	say("CREATE SERVER there TYPE 'x'" maybe(30, " VERSION '" pick("1|2") "'") " FOREIGN DATA WRAPPER \"a wrapper\"" \
-	    maybe(50, " OPTIONS (host '" pick("a|b") "'" maybe(40, ", port '1'") ")"))
-	dress("SERVER", "there", "USAGE")
-	if (has("mapping"))
-		say("CREATE USER MAPPING FOR schema_reader SERVER there")
-	if (!has("foreign table"))
-		return
-	toss("foreign table")
-	say("CREATE FOREIGN TABLE app.far (id int" maybe(50, " OPTIONS (name 'x')") maybe(50, ", t1 text") ") SERVER there" \
-	    maybe(50, " OPTIONS (\"table\" '" pick("a|b") "')"))
-	dress("FOREIGN TABLE", "app.far", "SELECT")
-}
-function event_triggers() {
-	if (!has("event trigger"))
-		return
-	toss("event trigger")
-	say("CREATE FUNCTION public.on_ddl() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN " pick("NULL|PERFORM 1") "; END $$")
-	say("CREATE EVENT TRIGGER watch ON " pick("ddl_command_end|ddl_command_start|sql_drop") \
-	    maybe(50, " WHEN TAG IN ('" pick("DROP VIEW|DROP TABLE") "')") " EXECUTE FUNCTION public.on_ddl()")
-	say_maybe(30, "ALTER EVENT TRIGGER watch " pick("DISABLE|ENABLE ALWAYS"))
-}
-function operators() {
-	if (has("operator")) {
-		toss("operator")
-		say("CREATE OPERATOR app.=== (FUNCTION = " pick("int4eq|pg_catalog.int4eq") ", LEFTARG = int, RIGHTARG = int, COMMUTATOR = OPERATOR(app.===)" \
-		    maybe(50, ", RESTRICT = eqsel") maybe(40, ", HASHES, MERGES") ")")
-		say_maybe(30, "COMMENT ON OPERATOR app.=== (int, int) IS 'equals'")
-	}
-	if (has("operator class") && !has("no operator class")) {
-		toss("operator class")
-		say("CREATE OPERATOR CLASS app.plain_ints FOR TYPE int4 USING btree AS OPERATOR 1 <, OPERATOR 2 <=, OPERATOR 3 =, OPERATOR 4 >=," \
-		    " OPERATOR 5 >, FUNCTION 1 btint4cmp(int4, int4)" maybe(40, ", FUNCTION 2 btint4sortsupport(internal)"))
-	}
-	if (MADE["app.pair"] && has("cast")) {
-		toss("cast")
-		say("CREATE FUNCTION app.as_text(app.pair) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT ($1).b::text $$")
-		say("CREATE CAST (app.pair AS text) WITH FUNCTION app.as_text(app.pair)" pick("| AS ASSIGNMENT"))
-	}
-	if (has("access method") && !has("no access method"))
-		say("CREATE ACCESS METHOD pile TYPE TABLE HANDLER heap_tableam_handler")
-	if (has("conversion") && !has("no conversion"))
-		say("CREATE CONVERSION app.latin FOR 'LATIN1' TO 'UTF8' FROM iso8859_1_to_utf8")
-	if (has("language") && !has("no language"))
-		say("CREATE FUNCTION app.again() RETURNS language_handler LANGUAGE c AS '$libdir/plpgsql', 'plpgsql_call_handler';\n" \
-		    "CREATE LANGUAGE again HANDLER app.again")
-	if (has("transform") && !has("no transform"))
-		say("CREATE TRANSFORM FOR int LANGUAGE SQL (FROM SQL WITH FUNCTION prsd_lextype(internal)" \
-		    maybe(50, ", TO SQL WITH FUNCTION int4recv(internal)") ")")
-}
-
 BEGIN {
 	if (ARGC != 2 || ARGV[1] !~ /^[0-9]+$/) {
 		print "usage: awk -f random.awk SEED" > "/dev/stderr"
@@ -842,8 +439,8 @@ BEGIN {
 	print "-- tests/schema/random.awk " SEED
 	roles(); schemas(); extensions(); collations(); enums(); domains(); composites(); ranges()
 	routines_before_tables(); sequences(); default_privileges()
-	plain_tables(); typed_table(); inheritance(); partitions()
+	plain_tables(); typed_table(); inheritance(); heirs(); partitions()
 	seed_by("rest")
 	foreign_keys(); views(); routines_after_tables(); triggers(); publications()
-	text_search(); foreign_data(); operators(); event_triggers()
+	text_search(); foreign_data(); operators(); casts(); extension_dependencies(); event_triggers()
 }

@@ -264,7 +264,7 @@ bool ddl_alter(struct writer *w, const struct object *o, struct err *err)
 	if (o->kind->write_change)
 		return o->kind->write_change(w, o, err);
 	for (const struct property *p = o->kind->properties; p && p->name; p++) {
-		if (!value_differs(o, p->name) || (p->together && together))
+		if (!(value_differs(o, p->name) || (o->remade && p->forgotten)) || (p->together && together))
 			continue;
 		together = together || p->together;
 		if (!(p->together ? o->kind->write_together(w, o, err) : write_property(w, o, p, err)))

@@ -29,6 +29,7 @@ struct property {
 	const char *name; /* the attribute's; NULL ends a list */
 	enum how how;
 	bool after;       /* CREATE does not say it: it is set then, too */
+	bool forgotten;   /* by what the server makes again with a column's new type: set again, too */
 	bool together;    /* one statement for all such attributes that differ: the kind's write_together */
 	unsigned hazards;
 	const char *set, *unset;  /* templates; over the new fact */

@@ -106,7 +106,7 @@ static const struct link NEEDS[] = {
 	  PARTITIONS TABLES
 	  " JOIN pg_attribute a ON a.attrelid IN (h.inhrelid, h.inhparent) AND a.attnum > 0" },
 	{ 0, WORD("partition", "c.oid"), AT("pg_constraint", "k.oid"), "'n'",
-	  PARTITIONS " JOIN pg_constraint k ON k.conrelid = c.oid AND k.contype = 'c'" },
+	  PARTITIONS " JOIN pg_constraint k ON k.conrelid IN (c.oid, h.inhparent) AND k.contype = 'c'" },
 	/* A table inherits when it and its parent have their columns and checks. */
 	{ 0, INHERITANCE, RELATION("h.inhrelid"), "'p'", HEIRS },
 	{ 0, INHERITANCE, RELATION("h.inhparent"), "'n'", HEIRS },

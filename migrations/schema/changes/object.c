@@ -1,6 +1,7 @@
 #include "migrations/schema/changes/object.h"
 
 #include "migrations/schema/changes/kinds.h"
+#include "migrations/schema/changes/words.h"
 #include "migrations/schema/store.h"
 
 #include "base/cleanup.h"
@@ -23,6 +24,12 @@ const char *fact_value(const struct fact *f, const char *attribute)
 	const struct attribute *a = fact_attribute(f, attribute);
 
 	return a ? a->value : NULL;
+}
+
+bool object_keeps_computed(const struct object *o)
+{
+	return o->action == ACTION_ALTER && fact_value(o->old, "generated") && o->new &&
+	       !fact_value(o->new, "generated");
 }
 
 static int compare_to(const struct object *o, const struct fact *key)
@@ -237,6 +244,9 @@ static void link_side(struct objects *all, bool new, const struct side *side, st
 			add_part(&list, o, resolve(&places, f->address), new);
 		else if (strcmp(f->kind, "column") == 0 && (whole = find_whole(&places, f->address)))
 			add_part(&list, o, whole->object, new);
+		if (strcmp(f->kind, "extension dependency") == 0)
+			add_link(&list, o,
+			         objects_find(all, "extension", words_find_last(f->name, " on ") + 4));
 	}
 	fill_links(all, &list, true, needs);
 	fill_links(all, &list, false, users);

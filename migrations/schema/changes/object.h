@@ -18,6 +18,7 @@ struct object {
 	struct object *was_part_of;   /* of the old side; where there is but one side, both are that one's */
 	enum action action;
 	bool disturbs;                /* altered in a way that its users do not survive */
+	bool remade;                  /* by the server, with a column's new type: it forgets statistics targets */
 	const char *because;          /* of a REBUILD: the attribute, or the name of what it depends on */
 	struct object *dropped_by, *made_by; /* whose statement does it; itself when it has its own */
 	bool drops_apart, made_apart; /* by a statement of its own, since its whole's would make a circle */
@@ -78,5 +79,8 @@ static inline const struct fact *object_fact(const struct object *o)
 /* An attribute, and its text; NULL where it is not. */
 const struct attribute *fact_attribute(const struct fact *f, const char *name);
 const char *fact_value(const struct fact *f, const char *attribute);
+
+/* A column that stays with what was computed, and needs the others no more. */
+bool object_keeps_computed(const struct object *o);
 
 #endif

@@ -121,6 +121,8 @@ static void pair_old(const struct objects *all, struct graph *g, struct object *
 			         !needed->disturbs);
 		} else if (user->action == ACTION_ALTER && needed->action == ACTION_DROP) {
 			add_pair(g, user->make_step, drop_of(needed), user, false);
+		} else if (object_keeps_computed(user) && needed->disturbs) {
+			add_pair(g, user->make_step, needed->make_step, user, false);
 		}
 	}
 }

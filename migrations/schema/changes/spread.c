@@ -60,6 +60,8 @@ static bool leaves(const struct objects *all, const struct object *user, const s
 	bool alters = user->action == ACTION_ALTER ||
 	              (strcmp(user->kind->name, "column") == 0 && user->was_part_of != o);
 
+	if (object_keeps_computed(user) && strcmp(o->kind->name, "column") == 0)
+		return true;
 	return alters && object_drops(o) && !needs(all, &all->new_needs, user, o);
 }
 
@@ -91,12 +93,28 @@ static bool is_retyped(const struct object *user, const struct object *o)
 	        strcmp(o->kind->name, "composite type") == 0);
 }
 
+/* The server makes these anew with the column's type, and leaves out what ALTER has said on top of the definition. */
+static void forgets(struct object *user, const struct object *o)
+{
+	bool index = strcmp(user->kind->name, "index") == 0;
+
+	if (object_drops(o) || strcmp(o->kind->name, "column") != 0 || !user->new ||
+	    (!index && strcmp(user->kind->name, "statistics") != 0) ||
+	    !fact_value(user->new, index ? "statistics targets" : "target"))
+		return;
+	user->remade = true;
+	if (user->action == ACTION_NONE)
+		user->action = ACTION_ALTER;
+}
+
 /* Of one object that is dropped, or altered so that its users do not survive. */
 static bool spread_one(struct objects *all, struct object *o, struct queue *q, struct err *err)
 {
 	for (FOR_LINKS(i, &all->old_users, all, o)) {
 		struct object *user = all->old_users.v[i];
 
+		if (survives(user, o))
+			forgets(user, o);
 		if (user->kind->silent || !user->new || user->action == ACTION_REBUILD || survives(user, o) ||
 		    leaves(all, user, o))
 			continue;

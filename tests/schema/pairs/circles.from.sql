@@ -10,3 +10,8 @@ COMMENT ON FUNCTION of_checked() IS 'stays';
 GRANT EXECUTE ON FUNCTION of_checked() TO pg_monitor;
 INSERT INTO gone VALUES (1, 'new');
 INSERT INTO checked VALUES (1);
+-- A function that would go with the extension; it goes once what used it does without.
+CREATE EXTENSION tablefunc;
+CREATE FUNCTION leans(bigint) RETURNS bigint LANGUAGE sql IMMUTABLE AS 'SELECT $1';
+CREATE TABLE leaning (id bigint DEFAULT leans(1));
+ALTER FUNCTION leans(bigint) DEPENDS ON EXTENSION tablefunc;

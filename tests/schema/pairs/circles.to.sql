@@ -7,3 +7,4 @@ CREATE FUNCTION of_checked() RETURNS SETOF bigint LANGUAGE sql BEGIN ATOMIC SELE
 COMMENT ON FUNCTION of_checked() IS 'stays';
 GRANT EXECUTE ON FUNCTION of_checked() TO pg_monitor;
 INSERT INTO comes VALUES (1, 'old');
+CREATE TABLE leaning (id bigint DEFAULT 4);

@@ -18,3 +18,12 @@ CREATE TABLE late (id bigint) PARTITION BY LIST (id);
 CREATE TABLE late_1 PARTITION OF late FOR VALUES IN (1);
 CREATE TABLE late_2 PARTITION OF late FOR VALUES IN (2);
 INSERT INTO late VALUES (1), (2);
+-- Detached once nothing refers to its key, and before the parent's check goes; one comes that has what is not valid.
+CREATE TABLE leaves (id bigint NOT NULL) PARTITION BY LIST (id);
+CREATE TABLE leaves_1 PARTITION OF leaves FOR VALUES IN (1);
+CREATE TABLE leaves_2 PARTITION OF leaves FOR VALUES IN (2);
+ALTER TABLE leaves ADD CONSTRAINT is_positive CHECK (id > 0);
+ALTER TABLE leaves ADD CONSTRAINT stays CHECK (id < 100 AND id > -5);
+ALTER TABLE leaves ADD CONSTRAINT leaves_key UNIQUE (id);
+INSERT INTO leaves VALUES (1), (2);
+CREATE TABLE refers (id bigint CONSTRAINT refers REFERENCES leaves (id));

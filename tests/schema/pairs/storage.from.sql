@@ -16,3 +16,13 @@ CREATE TABLE coded (id bigint NOT NULL, k code);
 INSERT INTO bare VALUES (1);
 INSERT INTO logged VALUES (1);
 INSERT INTO coded VALUES (1, 'k');
+-- What is made again with a column's type forgets its statistics targets.
+CREATE TABLE measured (id bigint NOT NULL, n integer);
+CREATE INDEX measured_sum ON measured ((id + n));
+ALTER INDEX measured_sum ALTER COLUMN 1 SET STATISTICS 50;
+CREATE STATISTICS measured_both ON id, n FROM measured;
+ALTER STATISTICS measured_both SET STATISTICS 20;
+-- What was computed from a column stays when that gets another type, or goes.
+CREATE TABLE computed (id bigint NOT NULL, n numeric(12,2), m int, twice numeric GENERATED ALWAYS AS (n * 2) STORED,
+	more int GENERATED ALWAYS AS (m + 1) STORED);
+INSERT INTO computed VALUES (1, 1, 1);

@@ -207,7 +207,7 @@ static void set_targets(struct writer *w, const struct object *o, const struct s
 static bool change_targets(struct writer *w, const struct object *o, struct err *err)
 {
 	cleanup_strv struct strv old = STRV_INIT, new = STRV_INIT;
-	const char *was = object_makes(o) ? NULL : fact_value(o->old, "statistics targets");
+	const char *was = object_makes(o) || o->remade ? NULL : fact_value(o->old, "statistics targets");
 	const char *is = fact_value(o->new, "statistics targets");
 
 	(void)err;
@@ -253,7 +253,7 @@ static const struct property INDEX[] = {
 	{ "not live", .decide = decide_invalid },
 	{ "tablespace", .set = "ALTER INDEX {name} SET TABLESPACE {tablespace\"}",
 	  .unset = "ALTER INDEX {name} SET TABLESPACE pg_default", .hazards = HAZARD_REWRITE },
-	{ "statistics targets", .after = true, .write = change_targets },
+	{ "statistics targets", .after = true, .forgotten = true, .write = change_targets },
 	END_OF_PROPERTIES,
 };
 

@@ -308,7 +308,8 @@ static const struct kind KIND_POLICY = {
 static const struct property STATISTICS[] = {
 	OWNED_BY("STATISTICS"),
 	{ "definition", .how = HOW_REBUILD },
-	{ "target", .after = true, .set = "ALTER STATISTICS {name} SET STATISTICS {target}",
+	{ "target", .after = true, .forgotten = true,
+	  .set = "ALTER STATISTICS {name} SET STATISTICS {target}",
 	  .unset = "ALTER STATISTICS {name} SET STATISTICS -1" },
 	END_OF_PROPERTIES,
 };
