@@ -211,6 +211,8 @@ static bool write_property(struct writer *w, const struct object *o, const struc
 
 	if (p->how == HOW_REFUSED)
 		return refuse(o, p->name, err);
+	if (o->action == ACTION_ALTER && strcmp(p->name, "owner") == 0 && !owners_undo(w, o, err))
+		return false;
 	if (p->write)
 		return p->write(w, o, err);
 	if (!pattern)

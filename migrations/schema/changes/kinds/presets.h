@@ -1,5 +1,5 @@
 /*
- * presets.h - what default privileges give to what is made while they hold.
+ * presets.h - privileges that come without a GRANT: by default privileges, and with an owner.
  */
 #ifndef MIGRATIONS_SCHEMA_CHANGES_KINDS_PRESETS_H
 #define MIGRATIONS_SCHEMA_CHANGES_KINDS_PRESETS_H
@@ -8,7 +8,11 @@
 
 struct writer;
 
-/* Takes it back, so that grants begin with what the server gives by itself. */
+/* Takes back what default privileges give to what is made while they hold, so that grants begin with what the server gives
+ * by itself. */
 MUST_CHECK bool presets_undo(struct writer *w, const struct object *o, struct err *err);
+
+/* Before o gets another owner: the old one's privileges are made those that owners have, since the new one gets them. */
+MUST_CHECK bool owners_undo(struct writer *w, const struct object *o, struct err *err);
 
 #endif

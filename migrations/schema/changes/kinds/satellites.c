@@ -152,6 +152,38 @@ static const struct kind KIND_LABEL = {
 	.write_change = set_label,
 };
 
+/* ------------------------------------------------------------------ grants */
+
+static bool is_owner(const struct fact *f, const char *grantee)
+{
+	cleanup_buf struct buf name = BUF_INIT(BUF_TEXT_MAX);
+	const char *owner = fact_value(f, "owner");
+
+	ddl_ident(&name, owner ? owner : "");
+	return owner && strcmp(buf_text(&name), grantee) == 0;
+}
+
+/* What a grant is on, or a column of it, when that gets another owner; else NULL. */
+static const struct object *handed_over(const struct object *grant)
+{
+	const struct object *on = grant->part_of;
+
+	if (on && !fact_value(object_fact(on), "owner"))
+		on = on->part_of;
+	return on && on->old && on->new && !object_makes(on) && value_differs(on, "owner") ? on : NULL;
+}
+
+/* With OWNER TO the privileges of the old owner become the new one's (aclnewowner() of acl.c), by then those that owners
+ * have: owners_undo() sees to that.  Of columns they have none. */
+static bool is_handed_over(const struct object *grant)
+{
+	const struct object *on = handed_over(grant);
+	const char *to = words_find_last(object_fact(grant)->name, " to ");
+	const char *grantee = to + strlen(" to ");
+
+	return on && (is_owner(on->old, grantee) || (is_owner(on->new, grantee) && on == grant->part_of));
+}
+
 /* One side's privileges: what the fact says; without one what the object was made with. */
 static void privileges(struct strv *out, const struct objects *all, const struct object *o,
                        const char *base_kind, bool is_new)
@@ -160,7 +192,7 @@ static void privileges(struct strv *out, const struct objects *all, const struct
 	const struct object *base = objects_find(all, base_kind, object_fact(o)->name);
 	const char *text;
 
-	if (!is_new && object_makes(o))
+	if (!is_new && (object_makes(o) || is_handed_over(o)))
 		f = NULL;
 	text = f ? fact_value(f, "privileges") : NULL;
 	if (!text && base)
@@ -276,6 +308,53 @@ static bool change_grant(struct writer *w, const struct object *o, struct err *e
 	return find_target(o, &t, err) && change_privileges(w, o, &t, "grant base", err);
 }
 
+/* From what the old owner has of it to what owners have. */
+static bool undo_grant(struct writer *w, const struct object *o, struct err *err)
+{
+	const struct object *base = objects_find(w->all, "grant base", o->old->name);
+	const char *plain_is = base && base->old ? fact_value(base->old, "privileges") : "none";
+	cleanup_strv struct strv given = STRV_INIT, plain = STRV_INIT;
+	cleanup_target struct target t = { .on = NULL };
+
+	if (!find_target(o, &t, err))
+		return false;
+	words_list(&given, fact_value(o->old, "privileges"));
+	words_list(&plain, plain_is);
+	(void)strv_remove(&given, "none");
+	(void)strv_remove(&plain, "none");
+	write_privileges(w, o, &t, &given, &plain, REVOKE);
+	write_privileges(w, o, &t, &plain, &given, GRANT);
+	return true;
+}
+
+static bool undo_grants_on(struct writer *w, const struct object *on, const struct fact *owned,
+                           struct err *err)
+{
+	for (FOR_LINKS(i, &w->all->old_users, w->all, on)) {
+		const struct object *grant = w->all->old_users.v[i];
+
+		if (strcmp(grant->kind->name, "grant") == 0 && grant->was_part_of == on &&
+		    is_owner(owned, words_find_last(grant->old->name, " to ") + strlen(" to ")) &&
+		    !undo_grant(w, grant, err))
+			return false;
+	}
+	return true;
+}
+
+bool owners_undo(struct writer *w, const struct object *o, struct err *err)
+{
+	if (!undo_grants_on(w, o, o->old, err))
+		return false;
+	for (FOR_LINKS(i, &w->all->old_users, w->all, o)) {
+		const struct object *part = w->all->old_users.v[i];
+
+		if (strcmp(part->kind->name, "column") == 0 && part->was_part_of == o &&
+		    !undo_grants_on(w, part, o->old, err))
+			return false;
+	}
+	return true;
+}
+
 static const struct kind KIND_GRANT = {
 	.name = "grant",
 	.rank = 92,
@@ -324,16 +403,6 @@ static const struct {
 	{ "schema", "schemas", "SCHEMA" },
 };
 
-/* What it would take away is the owner's own by now. */
-static bool owns(const struct object *o, const char *grantee)
-{
-	cleanup_buf struct buf owner = BUF_INIT(BUF_TEXT_MAX);
-	const char *name = fact_value(o->new, "owner");
-
-	ddl_ident(&owner, name ? name : "");
-	return name && strcmp(buf_text(&owner), grantee) == 0;
-}
-
 /* Whether "tables of alice in app to bob" is about o, made by the role that is connected.  *grantee is in the name. */
 static bool preset_fits(const struct writer *w, const struct object *preset, const struct object *o,
                         const char *called, const char **grantee)
@@ -349,7 +418,7 @@ static bool preset_fits(const struct writer *w, const struct object *preset, con
 		buf_fmt(&front, " in %.*s", (int)schema, o->new->name);
 	buf_str(&front, " to ");
 	*grantee = name + front.len;
-	return text_starts(name, buf_text(&front)) && !owns(o, *grantee);
+	return text_starts(name, buf_text(&front)) && !is_owner(o->new, *grantee);
 }
 
 static bool undo_preset(struct writer *w, const struct object *preset, const struct object *o,

@@ -1,4 +1,5 @@
 #include "migrations/schema/changes/ddl.h"
+#include "migrations/schema/changes/kinds/presets.h"
 #include "migrations/schema/changes/words.h"
 
 #include "base/cleanup.h"
@@ -132,9 +133,11 @@ static bool change_labels(struct writer *w, const struct object *o, struct err *
 static bool keep_owner(struct writer *w, const struct object *o, struct err *err)
 {
 	const char *owner = fact_value(o->new, "owner");
+	bool changes = value_differs(o, "owner");
 
-	(void)err;
-	if (strcmp(owner, w->all->role) != 0 || value_differs(o, "owner"))
+	if (o->action == ACTION_ALTER && changes && !o->disturbs && !owners_undo(w, o, err))
+		return false;
+	if (strcmp(owner, w->all->role) != 0 || changes)
 		ddl_write(w, o, o->new, "owner", 0, "ALTER TYPE {name} OWNER TO {owner\"}");
 	return true;
 }

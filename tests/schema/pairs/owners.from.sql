@@ -1,0 +1,21 @@
+-- What the owner has of its own goes along to another one.
+CREATE TABLE t (id int, c int);
+ALTER TABLE t OWNER TO pg_monitor;
+GRANT SELECT ON t TO pg_monitor WITH GRANT OPTION;
+GRANT UPDATE (c) ON t TO pg_monitor;
+GRANT UPDATE (c) ON t TO pg_read_all_data;
+CREATE TABLE u (id int);
+ALTER TABLE u OWNER TO pg_monitor;
+REVOKE DELETE ON u FROM pg_monitor;
+GRANT INSERT ON u TO pg_read_all_data;
+CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1';
+ALTER FUNCTION f() OWNER TO pg_monitor;
+REVOKE ALL ON FUNCTION f() FROM pg_monitor;
+CREATE TYPE mood AS ENUM ('a');
+ALTER TYPE mood OWNER TO pg_monitor;
+GRANT USAGE ON TYPE mood TO pg_monitor WITH GRANT OPTION;
+CREATE SEQUENCE s_seq;
+CREATE TABLE s (id int);
+ALTER SEQUENCE s_seq OWNED BY s.id;
+ALTER TABLE s OWNER TO pg_monitor;
+REVOKE UPDATE ON SEQUENCE s_seq FROM pg_monitor;

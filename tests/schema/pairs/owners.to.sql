@@ -1,0 +1,16 @@
+CREATE TABLE t (id int, c int);
+GRANT SELECT ON t TO pg_monitor;
+GRANT UPDATE (c) ON t TO pg_read_all_data;
+CREATE TABLE u (id int);
+ALTER TABLE u OWNER TO pg_read_all_data;
+REVOKE INSERT ON u FROM pg_read_all_data;
+GRANT SELECT ON u TO pg_monitor;
+CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1';
+ALTER FUNCTION f() OWNER TO pg_read_all_data;
+REVOKE ALL ON FUNCTION f() FROM PUBLIC;
+CREATE TYPE mood AS ENUM ('a');
+ALTER TYPE mood OWNER TO pg_read_all_data;
+CREATE SEQUENCE s_seq;
+CREATE TABLE s (id int);
+ALTER SEQUENCE s_seq OWNED BY s.id;
+ALTER TABLE s OWNER TO pg_read_all_data;
