@@ -15,3 +15,10 @@ CREATE EXTENSION tablefunc;
 CREATE FUNCTION leans(bigint) RETURNS bigint LANGUAGE sql IMMUTABLE AS 'SELECT $1';
 CREATE TABLE leaning (id bigint DEFAULT leans(1));
 ALTER FUNCTION leans(bigint) DEPENDS ON EXTENSION tablefunc;
+-- A function that is replaced forgets on which extension it depends.
+CREATE EXTENSION citext;
+CREATE FUNCTION dependent() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$;
+ALTER FUNCTION dependent() DEPENDS ON EXTENSION citext;
+CREATE TABLE triggered (id bigint);
+CREATE TRIGGER tr BEFORE INSERT ON triggered FOR EACH ROW EXECUTE FUNCTION dependent();
+ALTER TRIGGER tr ON triggered DEPENDS ON EXTENSION citext;

@@ -14,3 +14,5 @@ CREATE SEQUENCE s_seq;
 CREATE TABLE s (id int);
 ALTER SEQUENCE s_seq OWNED BY s.id;
 ALTER TABLE s OWNER TO pg_read_all_data;
+CREATE SCHEMA one;
+ALTER SCHEMA one OWNER TO pg_monitor;

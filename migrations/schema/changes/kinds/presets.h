@@ -1,5 +1,5 @@
 /*
- * presets.h - privileges that come without a GRANT: by default privileges, and with an owner.
+ * presets.h - what comes or goes without a word: privileges by default and with an owner, dependencies with REPLACE.
  */
 #ifndef MIGRATIONS_SCHEMA_CHANGES_KINDS_PRESETS_H
 #define MIGRATIONS_SCHEMA_CHANGES_KINDS_PRESETS_H
@@ -12,7 +12,11 @@ struct writer;
  * by itself. */
 MUST_CHECK bool presets_undo(struct writer *w, const struct object *o, struct err *err);
 
-/* Before o gets another owner: the old one's privileges are made those that owners have, since the new one gets them. */
+/* Before o gets another owner: the old one's privileges are made those that owners have, since the new one gets them, and the
+ * new one's are taken back, since both are merged. */
 MUST_CHECK bool owners_undo(struct writer *w, const struct object *o, struct err *err);
+
+/* Behind CREATE OR REPLACE, which forgets on which extensions o depends. */
+MUST_CHECK bool dependencies_keep(struct writer *w, const struct object *o, struct err *err);
 
 #endif

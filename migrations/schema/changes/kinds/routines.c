@@ -1,4 +1,5 @@
 #include "migrations/schema/changes/ddl.h"
+#include "migrations/schema/changes/kinds/presets.h"
 #include "migrations/schema/changes/words.h"
 
 #include "base/cleanup.h"
@@ -94,7 +95,6 @@ static bool write_routine(struct writer *w, const struct object *o, struct err *
 	cleanup_buf struct buf sql = BUF_INIT(BUF_TEXT_MAX);
 	bool replaces = o->action == ACTION_ALTER, function = strcmp(o->kind->noun, "FUNCTION") == 0;
 
-	(void)err;
 	buf_fmt(&sql, "CREATE %s%s ", replaces ? "OR REPLACE " : "", o->kind->noun);
 	ddl_expand(w->all, &sql, o, o->new, "{bare}([{arguments}])");
 	if (function)
@@ -117,7 +117,7 @@ static bool write_routine(struct writer *w, const struct object *o, struct err *
 	else
 		add_body(&sql, fact_value(o->new, "source"));
 	ddl_add(w, o, replaces ? "replace" : "create", 0, buf_text(&sql));
-	return true;
+	return !replaces || dependencies_keep(w, o, err);
 }
 
 /* Where the default of an argument begins. */

@@ -308,7 +308,7 @@ static bool change_grant(struct writer *w, const struct object *o, struct err *e
 	return find_target(o, &t, err) && change_privileges(w, o, &t, "grant base", err);
 }
 
-/* From what the old owner has of it to what owners have. */
+/* From what a role has of it to what it has without a word. */
 static bool undo_grant(struct writer *w, const struct object *o, struct err *err)
 {
 	const struct object *base = objects_find(w->all, "grant base", o->old->name);
@@ -327,15 +327,23 @@ static bool undo_grant(struct writer *w, const struct object *o, struct err *err
 	return true;
 }
 
-static bool undo_grants_on(struct writer *w, const struct object *on, const struct fact *owned,
+/* The new owner's own are merged with those that come; of columns nothing comes. */
+static bool is_merged(const struct object *grant, const struct object *owned)
+{
+	const char *grantee = words_find_last(grant->old->name, " to ") + strlen(" to ");
+
+	return is_owner(owned->old, grantee) ||
+	       (is_owner(owned->new, grantee) && grant->was_part_of == owned);
+}
+
+static bool undo_grants_on(struct writer *w, const struct object *on, const struct object *owned,
                            struct err *err)
 {
 	for (FOR_LINKS(i, &w->all->old_users, w->all, on)) {
 		const struct object *grant = w->all->old_users.v[i];
 
 		if (strcmp(grant->kind->name, "grant") == 0 && grant->was_part_of == on &&
-		    is_owner(owned, words_find_last(grant->old->name, " to ") + strlen(" to ")) &&
-		    !undo_grant(w, grant, err))
+		    is_merged(grant, owned) && !undo_grant(w, grant, err))
 			return false;
 	}
 	return true;
@@ -343,13 +351,13 @@ static bool undo_grants_on(struct writer *w, const struct object *on, const stru
 
 bool owners_undo(struct writer *w, const struct object *o, struct err *err)
 {
-	if (!undo_grants_on(w, o, o->old, err))
+	if (!undo_grants_on(w, o, o, err))
 		return false;
 	for (FOR_LINKS(i, &w->all->old_users, w->all, o)) {
 		const struct object *part = w->all->old_users.v[i];
 
 		if (strcmp(part->kind->name, "column") == 0 && part->was_part_of == o &&
-		    !undo_grants_on(w, part, o->old, err))
+		    !undo_grants_on(w, part, o, err))
 			return false;
 	}
 	return true;
@@ -478,6 +486,18 @@ static bool depend(struct writer *w, const struct object *o, struct err *err)
 	sql = mem_fmt("ALTER %s %s %sDEPENDS ON EXTENSION %s", noun->comment, target,
 	              o->action == ACTION_DROP ? "NO " : "", on + 4);
 	ddl_add(w, o, o->action == ACTION_DROP ? "drop" : "set", 0, sql);
+	return true;
+}
+
+bool dependencies_keep(struct writer *w, const struct object *o, struct err *err)
+{
+	for (FOR_LINKS(i, &w->all->new_users, w->all, o)) {
+		const struct object *user = w->all->new_users.v[i];
+
+		if (strcmp(user->kind->name, "extension dependency") == 0 && user->part_of == o &&
+		    user->action == ACTION_NONE && !depend(w, user, err))
+			return false;
+	}
 	return true;
 }
 

@@ -1,4 +1,5 @@
 #include "migrations/schema/changes/ddl.h"
+#include "migrations/schema/changes/kinds/presets.h"
 #include "migrations/schema/changes/words.h"
 
 #include "base/cleanup.h"
@@ -162,7 +163,6 @@ static bool write_definition(struct writer *w, const struct object *o, struct er
 	cleanup_buf struct buf sql = BUF_INIT(BUF_TEXT_MAX);
 	size_t len;
 
-	(void)err;
 	if (!definition)
 		return true;
 	len = strlen(definition);
@@ -170,7 +170,7 @@ static bool write_definition(struct writer *w, const struct object *o, struct er
 	buf_fmt(&sql, "%.*s", (int)(len - strlen("CREATE") - (definition[len - 1] == ';')),
 	        definition + strlen("CREATE"));
 	ddl_add(w, o, o->action == ACTION_ALTER ? "replace" : "create", 0, buf_text(&sql));
-	return true;
+	return o->action != ACTION_ALTER || dependencies_keep(w, o, err);
 }
 
 /* A constraint trigger has no REPLACE, nor has any before 14. */
