@@ -1,3 +1,4 @@
+#include "migrations/schema/changes/kinds/presets.h"
 #include "migrations/schema/changes/steps.h"
 
 #include "base/mem.h"
@@ -144,6 +145,24 @@ static bool check_data(const struct object *o, struct err *err)
 	return true;
 }
 
+/* What an extension has, and the multirange of a range, are no objects of their own: what default privileges give to them
+ * cannot be taken back, so there are none meanwhile. */
+static void set_presets_aside(struct objects *all)
+{
+	bool hidden = false;
+
+	for (size_t i = 0; i < all->n; i++)
+		hidden = hidden ||
+		         (object_makes(&all->v[i]) && (strcmp(all->v[i].kind->name, "extension") == 0 ||
+		                                       strcmp(all->v[i].kind->name, "range") == 0));
+	for (size_t i = 0; hidden && i < all->n; i++) {
+		struct object *o = &all->v[i];
+
+		if (o->old && o->new &&presets_are_of(o, all->role))
+			o->action = ACTION_REBUILD;
+	}
+}
+
 bool steps_spread(struct objects *all, struct err *err)
 {
 	struct queue q = { .v = NULL };
@@ -156,6 +175,7 @@ bool steps_spread(struct objects *all, struct err *err)
 		ok = spread_one(all, q.v[i], &q, err);
 	for (size_t i = 0; ok && i < all->n; i++)
 		ok = check_data(&all->v[i], err);
+	set_presets_aside(all);
 	free(q.v);
 	return ok;
 }
