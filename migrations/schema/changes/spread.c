@@ -55,10 +55,11 @@ static bool survives(const struct object *user, const struct object *o)
 	return user->kind->hangs || strcmp(user->kind->name, "sequence") == 0;
 }
 
-/* Altered so that it does without, before the other is dropped; a column also with its type. */
+/* Altered so that it does without, before the other is dropped; a column also with its type.  A foreign key keeps its
+ * index, even where it is validated. */
 static bool leaves(const struct objects *all, const struct object *user, const struct object *o)
 {
-	bool alters = user->action == ACTION_ALTER ||
+	bool alters = (user->action == ACTION_ALTER && strcmp(user->kind->name, "constraint") != 0) ||
 	              (strcmp(user->kind->name, "column") == 0 && user->was_part_of != o);
 
 	if (object_keeps_computed(user) && strcmp(o->kind->name, "column") == 0)

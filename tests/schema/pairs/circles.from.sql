@@ -15,3 +15,11 @@ CREATE EXTENSION tablefunc;
 CREATE FUNCTION leans(bigint) RETURNS bigint LANGUAGE sql IMMUTABLE AS 'SELECT $1';
 CREATE TABLE leaning (id bigint DEFAULT leans(1));
 ALTER FUNCTION leans(bigint) DEPENDS ON EXTENSION tablefunc;
+-- The index of a key goes, and what stood for the rows' identity by it; who refers takes the one that comes.
+CREATE TABLE known (id bigint NOT NULL CONSTRAINT known_id UNIQUE, n int NOT NULL);
+ALTER TABLE known REPLICA IDENTITY USING INDEX known_id;
+CREATE TABLE knows (id bigint);
+ALTER TABLE knows ADD CONSTRAINT knows FOREIGN KEY (id) REFERENCES known (id) NOT VALID;
+CREATE TABLE meets (id bigint);
+INSERT INTO known VALUES (1, 1);
+INSERT INTO knows VALUES (1);
