@@ -108,6 +108,13 @@ static bool alters_users(const struct object *o)
 	return o->action == ACTION_ALTER && strcmp(o->kind->name, "schema") != 0;
 }
 
+/* A table does without the index that it names for these, until the new one is there. */
+static bool is_marked(const struct object *user)
+{
+	return strcmp(user->kind->name, "replica identity") == 0 ||
+	       strcmp(user->kind->name, "clustered index") == 0;
+}
+
 /* What is dropped goes before that is altered which it needs; it must where the change is one that no user survives. */
 static void pair_old(const struct objects *all, struct graph *g, struct object *user)
 {
@@ -119,7 +126,8 @@ static void pair_old(const struct objects *all, struct graph *g, struct object *
 			         false);
 			add_pair(g, drop_of(user), alters_users(needed) ? needed->make_step : NO_STEP, user,
 			         !needed->disturbs);
-		} else if (user->action == ACTION_ALTER && needed->action == ACTION_DROP) {
+		} else if (user->action == ACTION_ALTER && needed->action == ACTION_DROP &&
+		           !is_marked(user)) {
 			add_pair(g, user->make_step, drop_of(needed), user, false);
 		} else if (object_keeps_computed(user) && needed->disturbs) {
 			add_pair(g, user->make_step, needed->make_step, user, false);

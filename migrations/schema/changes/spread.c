@@ -1,3 +1,4 @@
+#include "migrations/schema/changes/kinds/presets.h"
 #include "migrations/schema/changes/steps.h"
 
 #include "base/mem.h"
@@ -54,10 +55,11 @@ static bool survives(const struct object *user, const struct object *o)
 	return user->kind->hangs || strcmp(user->kind->name, "sequence") == 0;
 }
 
-/* Altered so that it does without, before the other is dropped; a column also with its type. */
+/* Altered so that it does without, before the other is dropped; a column also with its type.  A foreign key keeps its
+ * index, even where it is validated. */
 static bool leaves(const struct objects *all, const struct object *user, const struct object *o)
 {
-	bool alters = user->action == ACTION_ALTER ||
+	bool alters = (user->action == ACTION_ALTER && strcmp(user->kind->name, "constraint") != 0) ||
 	              (strcmp(user->kind->name, "column") == 0 && user->was_part_of != o);
 
 	if (object_keeps_computed(user) && strcmp(o->kind->name, "column") == 0)
@@ -144,6 +146,24 @@ static bool check_data(const struct object *o, struct err *err)
 	return true;
 }
 
+/* What an extension has, and the multirange of a range, are no objects of their own: what default privileges give to them
+ * cannot be taken back, so there are none meanwhile. */
+static void set_presets_aside(struct objects *all)
+{
+	bool hidden = false;
+
+	for (size_t i = 0; i < all->n; i++)
+		hidden = hidden ||
+		         (object_makes(&all->v[i]) && (strcmp(all->v[i].kind->name, "extension") == 0 ||
+		                                       strcmp(all->v[i].kind->name, "range") == 0));
+	for (size_t i = 0; hidden && i < all->n; i++) {
+		struct object *o = &all->v[i];
+
+		if (o->old && o->new &&presets_are_of(o, all->role))
+			o->action = ACTION_REBUILD;
+	}
+}
+
 bool steps_spread(struct objects *all, struct err *err)
 {
 	struct queue q = { .v = NULL };
@@ -156,6 +176,7 @@ bool steps_spread(struct objects *all, struct err *err)
 		ok = spread_one(all, q.v[i], &q, err);
 	for (size_t i = 0; ok && i < all->n; i++)
 		ok = check_data(&all->v[i], err);
+	set_presets_aside(all);
 	free(q.v);
 	return ok;
 }

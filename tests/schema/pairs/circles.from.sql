@@ -22,3 +22,11 @@ ALTER FUNCTION dependent() DEPENDS ON EXTENSION citext;
 CREATE TABLE triggered (id bigint);
 CREATE TRIGGER tr BEFORE INSERT ON triggered FOR EACH ROW EXECUTE FUNCTION dependent();
 ALTER TRIGGER tr ON triggered DEPENDS ON EXTENSION citext;
+-- The index of a key goes, and what stood for the rows' identity by it; who refers takes the one that comes.
+CREATE TABLE known (id bigint NOT NULL CONSTRAINT known_id UNIQUE, n int NOT NULL);
+ALTER TABLE known REPLICA IDENTITY USING INDEX known_id;
+CREATE TABLE knows (id bigint);
+ALTER TABLE knows ADD CONSTRAINT knows FOREIGN KEY (id) REFERENCES known (id) NOT VALID;
+CREATE TABLE meets (id bigint);
+INSERT INTO known VALUES (1, 1);
+INSERT INTO knows VALUES (1);

@@ -80,7 +80,7 @@ function views(    t, first) {
 		say_maybe(30, "ALTER MATERIALIZED VIEW app.stored ALTER one SET STATISTICS " pick("10|20"))
 		say_maybe(30, "ALTER MATERIALIZED VIEW app.stored ALTER one SET (n_distinct = " pick("1|2") ")")
 		say_maybe(30, "COMMENT ON COLUMN app.stored.label IS 'said of it'")
-		dress("MATERIALIZED VIEW", "app.stored", "SELECT")
+		dress("MATERIALIZED VIEW", "app.stored", "SELECT", 1) # its owner reads when it is filled
 	}
 	if (MADE["second"] && has("view function")) {
 		toss("view function")

@@ -19,4 +19,7 @@ MUST_CHECK bool owners_undo(struct writer *w, const struct object *o, struct err
 /* Behind CREATE OR REPLACE, which forgets on which extensions o depends. */
 MUST_CHECK bool dependencies_keep(struct writer *w, const struct object *o, struct err *err);
 
+/* Whether it holds for what the role makes. */
+bool presets_are_of(const struct object *preset, const char *role);
+
 #endif

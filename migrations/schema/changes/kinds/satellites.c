@@ -184,17 +184,13 @@ static bool is_handed_over(const struct object *grant)
 	return on && (is_owner(on->old, grantee) || (is_owner(on->new, grantee) && on == grant->part_of));
 }
 
-/* One side's privileges: what the fact says; without one what the object was made with. */
+/* One side's privileges: what its fact says; without one what the object was made with. */
 static void privileges(struct strv *out, const struct objects *all, const struct object *o,
-                       const char *base_kind, bool is_new)
+                       const char *base_kind, const struct fact *side)
 {
-	const struct fact *f = is_new ? o->new : o->old;
 	const struct object *base = objects_find(all, base_kind, object_fact(o)->name);
-	const char *text;
+	const char *text = side ? fact_value(side, "privileges") : NULL;
 
-	if (!is_new && (object_makes(o) || is_handed_over(o)))
-		f = NULL;
-	text = f ? fact_value(f, "privileges") : NULL;
 	if (!text && base)
 		text = fact_value(base->new ? base->new : base->old, "privileges");
 	if (text && strcmp(text, "none") != 0)
@@ -287,12 +283,13 @@ static bool check_grantors(const struct object *o, const struct strv *list, cons
 }
 
 static bool change_privileges(struct writer *w, const struct object *o, const struct target *t,
-                              const char *base, struct err *err)
+                              const struct fact *old, const struct fact *new, struct err *err)
 {
+	const char *base = t->front ? "default privileges base" : "grant base";
 	cleanup_strv struct strv was = STRV_INIT, is = STRV_INIT;
 
-	privileges(&was, w->all, o, base, false);
-	privileges(&is, w->all, o, base, true);
+	privileges(&was, w->all, o, base, old);
+	privileges(&is, w->all, o, base, new);
 	if (!check_grantors(o, &was, &is, err) || !check_grantors(o, &is, &was, err))
 		return false;
 	write_privileges(w, o, t, &was, &is, REVOKE);
@@ -305,7 +302,8 @@ static bool change_grant(struct writer *w, const struct object *o, struct err *e
 {
 	cleanup_target struct target t = { .on = NULL };
 
-	return find_target(o, &t, err) && change_privileges(w, o, &t, "grant base", err);
+	return find_target(o, &t, err) &&
+	       change_privileges(w, o, &t, object_makes(o) || is_handed_over(o) ? NULL : o->old, o->new, err);
 }
 
 /* From what a role has of it to what it has without a word. */
@@ -376,7 +374,8 @@ static const struct kind KIND_GRANT_BASE = { .name = "grant base", .silent = tru
 static const struct kind KIND_DEFAULT_BASE = { .name = "default privileges base", .silent = true };
 
 /* "tables of alice in app to bob" */
-static bool change_defaults(struct writer *w, const struct object *o, struct err *err)
+static bool write_defaults(struct writer *w, const struct object *o, const struct fact *old,
+                           const struct fact *new, struct err *err)
 {
 	const char *name = object_fact(o)->name, *of = words_find(name, " of "),
 		   *to = words_find_last(name, " to ");
@@ -389,7 +388,29 @@ static bool change_defaults(struct writer *w, const struct object *o, struct err
 	t.on = mem_strndup(name, (size_t)(of - name));
 	for (char *p = t.on; *p; p++)
 		*p = (char)(*p == ' ' ? ' ' : *p - 'a' + 'A');
-	return change_privileges(w, o, &t, "default privileges base", err);
+	return change_privileges(w, o, &t, old, new, err);
+}
+
+static bool change_defaults(struct writer *w, const struct object *o, struct err *err)
+{
+	return write_defaults(w, o, object_makes(o) ? NULL : o->old, o->new, err);
+}
+
+static bool drop_defaults(struct writer *w, const struct object *o, struct err *err)
+{
+	return write_defaults(w, o, o->old, NULL, err);
+}
+
+bool presets_are_of(const struct object *preset, const char *role)
+{
+	const char *name = object_fact(preset)->name;
+	cleanup_buf struct buf of = BUF_INIT(BUF_TEXT_MAX);
+
+	buf_str(&of, " of ");
+	ddl_ident(&of, role);
+	return strcmp(preset->kind->name, "default privileges") == 0 &&
+	       text_starts(words_find(name, " of "), buf_text(&of)) &&
+	       text_starts(words_find(name, " of ") + of.len, " ");
 }
 
 /* What default privileges call it, and GRANT. */
@@ -457,7 +478,7 @@ bool presets_undo(struct writer *w, const struct object *o, struct err *err)
 			const char *grantee;
 
 			if (strcmp(preset->kind->name, "default privileges") == 0 && preset->old &&
-			    preset_fits(w, preset, o, PRESETS[k].preset, &grantee))
+			    !object_drops(preset) && preset_fits(w, preset, o, PRESETS[k].preset, &grantee))
 				undo_preset(w, preset, o, PRESETS[k].noun, grantee);
 		}
 	}
@@ -469,7 +490,7 @@ static const struct kind KIND_DEFAULTS = {
 	.name = "default privileges",
 	.rank = 95,
 	.write_create = change_defaults,
-	.write_drop = change_defaults,
+	.write_drop = drop_defaults,
 	.write_change = change_defaults,
 };
 

@@ -50,7 +50,7 @@ static void keep_constraints(struct writer *w, const struct object *domain)
 }
 
 /* No statement takes a value from an enum, or gives a domain another type: a new one takes its place. */
-static void replace_type(struct writer *w, const struct object *o)
+static bool replace_type(struct writer *w, const struct object *o, struct err *err)
 {
 	const char *noun = o->kind->noun, *dot = words_find_last(o->new->name, ".");
 	cleanup_free char *last = old_name(o->new->name);
@@ -60,9 +60,12 @@ static void replace_type(struct writer *w, const struct object *o)
 
 	ddl_add(w, o, "rename", 0, rename);
 	ddl_write(w, o, o->new, "create", 0, o->kind->create);
+	if (!presets_undo(w, o, err))
+		return false;
 	keep_constraints(w, o);
 	retype_columns(w, o);
 	ddl_add(w, o, "drop old", 0, drop);
+	return true;
 }
 
 static bool is_subsequence(const struct strv *part, const struct strv *whole)
@@ -120,12 +123,10 @@ static bool change_labels(struct writer *w, const struct object *o, struct err *
 {
 	cleanup_strv struct strv old = STRV_INIT, new = STRV_INIT;
 
-	(void)err;
 	read_labels(o, &old, &new);
 	if (o->disturbs)
-		replace_type(w, o);
-	else
-		add_labels(w, o, &old, &new);
+		return replace_type(w, o, err);
+	add_labels(w, o, &old, &new);
 	return true;
 }
 
@@ -190,10 +191,8 @@ static enum how decide_base(const struct objects *all, struct object *o)
 
 static bool change_domain(struct writer *w, const struct object *o, struct err *err)
 {
-	if (o->disturbs) {
-		replace_type(w, o);
-		return keep_owner(w, o, err);
-	}
+	if (o->disturbs)
+		return replace_type(w, o, err) && keep_owner(w, o, err);
 	if (value_differs(o, "owner") && !keep_owner(w, o, err))
 		return false;
 	if (value_differs(o, "default"))
