@@ -16,3 +16,5 @@ ALTER SEQUENCE s_seq OWNED BY s.id;
 ALTER TABLE s OWNER TO pg_read_all_data;
 CREATE SCHEMA one;
 ALTER SCHEMA one OWNER TO pg_monitor;
+CREATE TABLE numbered (id bigint GENERATED ALWAYS AS IDENTITY (START 100));
+ALTER TABLE numbered OWNER TO pg_monitor;

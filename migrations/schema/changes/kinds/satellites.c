@@ -347,15 +347,48 @@ static bool undo_grants_on(struct writer *w, const struct object *on, const stru
 	return true;
 }
 
+/* A sequence of the table's, by a link to one of its columns; NULL: none. */
+static const struct object *sequence_of(const struct object *user)
+{
+	if (strcmp(user->kind->name, "sequence owner") == 0)
+		user = user->was_part_of;
+	return user && strcmp(user->kind->name, "sequence") == 0 && user->new ? user : NULL;
+}
+
+/* With a table its columns' grants are merged, and those of sequences that belong to it. */
+static bool undo_column(struct writer *w, const struct object *column, const struct object *table,
+                        struct err *err)
+{
+	if (!undo_grants_on(w, column, table, err))
+		return false;
+	for (FOR_LINKS(i, &w->all->old_users, w->all, column)) {
+		const struct object *sequence = sequence_of(w->all->old_users.v[i]);
+
+		if (sequence && value_differs(sequence, "owner") &&
+		    !undo_grants_on(w, sequence, sequence, err))
+			return false;
+	}
+	return true;
+}
+
+static bool follows_its_table(const struct object *o)
+{
+	return strcmp(o->kind->name, "sequence") == 0 &&
+	       (fact_value(o->old, "identity of") ||
+	        (fact_value(o->old, "owned by") && fact_value(o->new, "owned by")));
+}
+
 bool owners_undo(struct writer *w, const struct object *o, struct err *err)
 {
+	if (follows_its_table(o))
+		return true;
 	if (!undo_grants_on(w, o, o, err))
 		return false;
 	for (FOR_LINKS(i, &w->all->old_users, w->all, o)) {
 		const struct object *part = w->all->old_users.v[i];
 
 		if (strcmp(part->kind->name, "column") == 0 && part->was_part_of == o &&
-		    !undo_grants_on(w, part, o, err))
+		    !undo_column(w, part, o, err))
 			return false;
 	}
 	return true;
