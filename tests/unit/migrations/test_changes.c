@@ -259,7 +259,7 @@ static void test_hazards_to_others(void **state)
 {
 	static const struct pair p = {
 		.from = "CREATE TABLE t (a bigint PRIMARY KEY, b bigint); CREATE TABLE u (a bigint PRIMARY "
-		        "KEY);"
+			"KEY);"
 			" CREATE DOMAIN d AS integer CHECK (VALUE > 0); CREATE DOMAIN e AS integer",
 		.to = "CREATE TABLE u (a bigint PRIMARY KEY); CREATE DOMAIN d AS integer CHECK (VALUE > 0);"
 		      " CREATE DOMAIN e AS integer; CREATE TABLE t (a bigint PRIMARY KEY, b bigint DEFAULT 1"
