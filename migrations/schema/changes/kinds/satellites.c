@@ -266,12 +266,46 @@ static bool change_privileges(struct writer *w, const struct object *o, const st
 	return true;
 }
 
+static bool is_owner(const struct fact *f, const char *grantee)
+{
+	cleanup_buf struct buf owner = BUF_INIT(BUF_TEXT_MAX);
+	const char *name = fact_value(f, "owner");
+
+	ddl_ident(&owner, name ? name : "");
+	return name && strcmp(buf_text(&owner), grantee) == 0;
+}
+
+/* What an owner had goes to the next one with the object: of that what every owner has is left. */
+static bool change_hands(struct writer *w, const struct object *o, struct target *t, struct err *err)
+{
+	const struct object *base = objects_find(w->all, "grant base", object_fact(o)->name);
+	const char *was = t->grantee;
+	cleanup_buf struct buf next = BUF_INIT(BUF_TEXT_MAX);
+	bool ok = true;
+
+	ddl_ident(&next, fact_value(o->part_of->new, "owner"));
+	t->grantee = buf_text(&next);
+	if (o->old)
+		ok = change_privileges(w, o, t, o->old, base->old, err);
+	t->grantee = was;
+	return ok && (!o->new || change_privileges(w, o, t, NULL, o->new, err));
+}
+
 static bool change_grant(struct writer *w, const struct object *o, struct err *err)
 {
 	cleanup_target struct target t = { .on = NULL };
+	const struct object *whole = o->part_of;
+	const struct fact *old = object_makes(o) ? NULL : o->old;
 
-	return find_target(o, &t, err) &&
-	       change_privileges(w, o, &t, object_makes(o) ? NULL : o->old, o->new, err);
+	if (!find_target(o, &t, err))
+		return false;
+	if (whole && whole->old && whole->new && !object_makes(whole) && value_differs(whole, "owner")) {
+		if (is_owner(whole->old, t.grantee))
+			return change_hands(w, o, &t, err);
+		if (is_owner(whole->new, t.grantee))
+			old = NULL;
+	}
+	return change_privileges(w, o, &t, old, o->new, err);
 }
 
 static const struct kind KIND_GRANT = {
@@ -345,16 +379,6 @@ static const struct {
 	{ "schema", "schemas", "SCHEMA" },
 };
 
-/* What it would take away is the owner's own by now. */
-static bool owns(const struct object *o, const char *grantee)
-{
-	cleanup_buf struct buf owner = BUF_INIT(BUF_TEXT_MAX);
-	const char *name = fact_value(o->new, "owner");
-
-	ddl_ident(&owner, name ? name : "");
-	return name && strcmp(buf_text(&owner), grantee) == 0;
-}
-
 /* Whether "tables of alice in app to bob" is about o, made by the role that is connected.  *grantee is in the name. */
 static bool preset_fits(const struct writer *w, const struct object *preset, const struct object *o,
                         const char *called, const char **grantee)
@@ -370,7 +394,8 @@ static bool preset_fits(const struct writer *w, const struct object *preset, con
 		buf_fmt(&front, " in %.*s", (int)schema, o->new->name);
 	buf_str(&front, " to ");
 	*grantee = name + front.len;
-	return text_starts(name, buf_text(&front)) && !owns(o, *grantee);
+	return text_starts(name, buf_text(&front)) &&
+	       !is_owner(o->new, *grantee); /* what it would take away is the owner's own by now */
 }
 
 static bool undo_preset(struct writer *w, const struct object *preset, const struct object *o,
