@@ -79,6 +79,33 @@ static bool knows_all(const struct object *o, struct err *err)
 	return true;
 }
 
+static void rebuild_class(const struct objects *all, const struct links *links, const struct object *entry)
+{
+	for (FOR_LINKS(i, links, all, entry)) {
+		struct object *class = links->v[i];
+
+		if (strcmp(class->kind->name, "operator class") != 0 || !class->old || !class->new)
+			continue;
+		class->action = ACTION_REBUILD;
+		class->because = "its members";
+	}
+}
+
+/* A member of a class neither comes nor goes without it; one of the family alone does. */
+static void decide_classes(const struct objects *all)
+{
+	for (size_t i = 0; i < all->n; i++) {
+		const struct object *o = &all->v[i];
+
+		if (strncmp(o->kind->name, "family ", strlen("family ")) != 0)
+			continue;
+		if (object_drops(o))
+			rebuild_class(all, &all->old_needs, o);
+		if (object_makes(o))
+			rebuild_class(all, &all->new_needs, o);
+	}
+}
+
 bool steps_decide(struct objects *all, struct err *err)
 {
 	for (size_t i = 0; i < all->n; i++) {
@@ -99,5 +126,10 @@ bool steps_decide(struct objects *all, struct err *err)
 				return false;
 		}
 	}
+<<<<<<< HEAD
 	return heirs_decide(all, err);
+=======
+	decide_classes(all);
+	return true;
+>>>>>>> coverage
 }

@@ -29,6 +29,23 @@ static struct object *own_type(const struct objects *all, const struct links *li
 	return NULL;
 }
 
+/* The function that says a range's values in one way has the range's shell for its argument. */
+static struct object *canonical_of(const struct objects *all, const struct links *links,
+                                   const struct object *o, bool dropped)
+{
+	for (FOR_LINKS(i, links, all, o)) {
+		struct object *range = links->v[i];
+		const char *name = is(range, "range")
+		                           ? fact_value(dropped ? range->old : range->new, "canonical")
+		                           : NULL;
+
+		if (name && (dropped ? object_drops(range) : object_makes(range)) &&
+		    text_starts(object_fact(o)->name, name) && object_fact(o)->name[strlen(name)] == '(')
+			return range;
+	}
+	return NULL;
+}
+
 /* An entry of an operator family that stands in a class. */
 static struct object *own_class(const struct objects *all, const struct links *links, const struct object *o,
                                 bool dropped)
@@ -96,6 +113,8 @@ static struct object *maker(const struct objects *all, struct object *o)
 
 	if (fact_value(o->new, "part of its type"))
 		return own_type(all, &all->new_needs, o);
+	if (is(o, "function"))
+		return canonical_of(all, &all->new_needs, o, false);
 	if (!whole)
 		return NULL;
 	if (object_makes(whole)) {
@@ -175,6 +194,8 @@ static struct object *dropper(const struct objects *all, struct object *o)
 
 	if (fact_value(o->old, "part of its type"))
 		return own_type(all, &all->old_needs, o);
+	if (is(o, "function"))
+		return canonical_of(all, &all->old_needs, o, true);
 	if (is(o, "family operator") || is(o, "family function"))
 		if ((parent = own_class(all, &all->old_needs, o, true)))
 			return parent;

@@ -409,7 +409,8 @@ bool steps_order(struct objects *all, struct step **out, size_t *n, struct err *
 		steps_fold(all);
 		if (order_once(all, out, n, &again, &circle))
 			return true;
-		*err = circle;
+		if (!again)
+			*err = circle;
 	}
 	return false;
 }

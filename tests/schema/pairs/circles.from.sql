@@ -30,3 +30,9 @@ ALTER TABLE knows ADD CONSTRAINT knows FOREIGN KEY (id) REFERENCES known (id) NO
 CREATE TABLE meets (id bigint);
 INSERT INTO known VALUES (1, 1);
 INSERT INTO knows VALUES (1);
+-- A class cannot do without one of its operators; an index waits for the class.
+CREATE OPERATOR FAMILY several USING btree;
+CREATE OPERATOR CLASS of_several FOR TYPE int4 USING btree FAMILY several AS OPERATOR 1 <, OPERATOR 3 =, OPERATOR 5 >,
+	FUNCTION 1 btint4cmp(int4, int4);
+CREATE TABLE ordered (n int);
+CREATE INDEX ordered_n ON ordered (n of_several);

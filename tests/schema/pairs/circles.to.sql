@@ -20,3 +20,8 @@ ALTER TABLE known REPLICA IDENTITY USING INDEX known_n;
 CREATE TABLE knows (id bigint);
 ALTER TABLE knows ADD CONSTRAINT knows FOREIGN KEY (id) REFERENCES known (id);
 CREATE TABLE meets (id bigint CONSTRAINT meets REFERENCES known (id));
+CREATE OPERATOR FAMILY several USING btree;
+CREATE OPERATOR CLASS of_several FOR TYPE int4 USING btree FAMILY several AS OPERATOR 1 <, OPERATOR 3 =, OPERATOR 4 >=,
+	FUNCTION 1 btint4cmp(int4, int4);
+CREATE TABLE ordered (n int);
+CREATE INDEX ordered_n ON ordered (n of_several);

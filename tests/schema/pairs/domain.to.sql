@@ -5,3 +5,7 @@ CREATE EXTENSION hstore;
 CREATE TYPE span AS RANGE (SUBTYPE = int8);
 ALTER DEFAULT PRIVILEGES GRANT USAGE ON TYPES TO pg_monitor;
 ALTER DEFAULT PRIVILEGES FOR ROLE pg_monitor GRANT SELECT ON TABLES TO pg_read_all_data;
+CREATE TYPE leaps;
+CREATE FUNCTION in_leaps(leaps) RETURNS leaps LANGUAGE internal IMMUTABLE STRICT AS 'int4range_canonical';
+CREATE TYPE leaps AS RANGE (SUBTYPE = int4, CANONICAL = in_leaps, SUBTYPE_DIFF = int4range_subdiff);
+COMMENT ON FUNCTION in_leaps(leaps) IS 'stays';

@@ -26,3 +26,9 @@ ALTER STATISTICS measured_both SET STATISTICS 20;
 CREATE TABLE computed (id bigint NOT NULL, n numeric(12,2), m int, twice numeric GENERATED ALWAYS AS (n * 2) STORED,
 	more int GENERATED ALWAYS AS (m + 1) STORED);
 INSERT INTO computed VALUES (1, 1, 1);
+-- With a table go the privileges of its owner.
+CREATE TABLE handed (id bigint);
+ALTER TABLE handed OWNER TO pg_monitor;
+GRANT SELECT ON handed TO pg_monitor WITH GRANT OPTION;
+REVOKE INSERT ON handed FROM pg_monitor;
+GRANT SELECT ON handed TO pg_read_all_data;

@@ -13,3 +13,6 @@ ALTER INDEX measured_sum ALTER COLUMN 1 SET STATISTICS 50;
 CREATE STATISTICS measured_both ON id, n FROM measured;
 ALTER STATISTICS measured_both SET STATISTICS 20;
 CREATE TABLE computed (id bigint NOT NULL, n bigint, twice text, more int);
+CREATE TABLE handed (id bigint);
+ALTER TABLE handed OWNER TO pg_read_all_data;
+GRANT UPDATE ON handed TO pg_monitor;

@@ -119,8 +119,21 @@ function base_type() {
 	say("CREATE TYPE app.tick (INPUT = app.tick_in, OUTPUT = app.tick_out, LIKE = int4)")
 	dress("TYPE", "app.tick", "USAGE", 1)
 }
+# The canonical function is one of the type's shell.
+function canonical_range() {
+	if (!has("canonical"))
+		return
+	toss("canonical")
+	say("CREATE TYPE app.steps")
+	say("CREATE FUNCTION app.in_steps(app.steps) RETURNS app.steps LANGUAGE internal IMMUTABLE STRICT" maybe(40, " PARALLEL SAFE") \
+	    " AS 'int4range_canonical'")
+	say("CREATE TYPE app.steps AS RANGE (SUBTYPE = int4, CANONICAL = app.in_steps" maybe(50, ", SUBTYPE_DIFF = int4range_subdiff") ")")
+	dress("TYPE", "app.steps", "USAGE")
+	dress("FUNCTION", "app.in_steps(app.steps)", "EXECUTE")
+}
 function ranges() {
 	base_type()
+	canonical_range()
 	if (has("range")) {
 		say("CREATE TYPE app.span AS RANGE (SUBTYPE = int8)")
 		MADE["app.span"] = 1
