@@ -1,7 +1,7 @@
 #include "migrations/schema/changes/ddl.h"
 
 #include "migrations/schema/changes/hazards.h"
-#include "migrations/schema/changes/kinds/presets.h"
+#include "migrations/schema/changes/kinds/grants.h"
 #include "migrations/schema/changes/words.h"
 
 #include "base/cleanup.h"

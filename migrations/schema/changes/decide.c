@@ -126,10 +126,6 @@ bool steps_decide(struct objects *all, struct err *err)
 				return false;
 		}
 	}
-<<<<<<< HEAD
-	return heirs_decide(all, err);
-=======
 	decide_classes(all);
-	return true;
->>>>>>> coverage
+	return heirs_decide(all, err);
 }

@@ -59,7 +59,7 @@ const struct kind *kind_of(const char *fact); /* of a fact that is not known: on
 const struct kind *kind_within(const struct kind *kind, const struct object *whole);
 
 extern const struct kind *const KIND_TABLES[], *const KIND_COLUMNS[], *const KIND_CONSTRAINTS[], *const KIND_SEQUENCES[],
-	*const KIND_VIEWS[], *const KIND_SATELLITES[], *const KIND_ROUTINES[],
+	*const KIND_VIEWS[], *const KIND_SATELLITES[], *const KIND_GRANTS[], *const KIND_ROUTINES[],
 	*const KIND_TYPES[], *const KIND_OPERATORS[], *const KIND_OUTSIDE[], *const KIND_TEXTSEARCH[];
 extern const struct kind KIND_VIEW_COLUMN;
 

@@ -1,4 +1,4 @@
-#include "migrations/schema/changes/kinds/presets.h"
+#include "migrations/schema/changes/kinds/grants.h"
 #include "migrations/schema/changes/steps.h"
 
 #include "base/mem.h"
