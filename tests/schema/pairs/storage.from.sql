@@ -31,4 +31,4 @@ CREATE TABLE handed (id bigint);
 ALTER TABLE handed OWNER TO pg_monitor;
 GRANT SELECT ON handed TO pg_monitor WITH GRANT OPTION;
 REVOKE INSERT ON handed FROM pg_monitor;
-GRANT SELECT ON handed TO pg_read_all_data;
+GRANT DELETE ON handed TO pg_read_all_data WITH GRANT OPTION;

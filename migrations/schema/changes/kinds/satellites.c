@@ -302,7 +302,8 @@ static bool change_grant(struct writer *w, const struct object *o, struct err *e
 	if (whole && whole->old && whole->new && !object_makes(whole) && value_differs(whole, "owner")) {
 		if (is_owner(whole->old, t.grantee))
 			return change_hands(w, o, &t, err);
-		if (is_owner(whole->new, t.grantee))
+		/* What it had before goes first; then it has what an owner has. */
+		if (is_owner(whole->new, t.grantee) && o->new)
 			old = NULL;
 	}
 	return change_privileges(w, o, &t, old, o->new, err);
