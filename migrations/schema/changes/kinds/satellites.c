@@ -283,12 +283,14 @@ static bool change_hands(struct writer *w, const struct object *o, struct target
 	cleanup_buf struct buf next = BUF_INIT(BUF_TEXT_MAX);
 	bool ok = true;
 
+	if (!o->new) /* as long as it is the owner */
+		return change_privileges(w, o, t, o->old, base->old, err);
 	ddl_ident(&next, fact_value(o->part_of->new, "owner"));
 	t->grantee = buf_text(&next);
 	if (o->old)
 		ok = change_privileges(w, o, t, o->old, base->old, err);
 	t->grantee = was;
-	return ok && (!o->new || change_privileges(w, o, t, NULL, o->new, err));
+	return ok && change_privileges(w, o, t, NULL, o->new, err);
 }
 
 static bool change_grant(struct writer *w, const struct object *o, struct err *err)
