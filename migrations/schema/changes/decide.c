@@ -105,6 +105,18 @@ static void decide_classes(const struct objects *all)
 	}
 }
 
+/* CREATE OR REPLACE forgets which extension a function depends on. */
+static void decide_dependencies(const struct objects *all)
+{
+	for (size_t i = 0; i < all->n; i++) {
+		struct object *o = &all->v[i];
+
+		if (strcmp(o->kind->name, "extension dependency") == 0 && o->old && o->new && o->part_of &&
+		    o->part_of->action == ACTION_ALTER && o->part_of->kind->write_together)
+			o->action = ACTION_REBUILD;
+	}
+}
+
 bool steps_decide(struct objects *all, struct err *err)
 {
 	for (size_t i = 0; i < all->n; i++) {
@@ -126,5 +138,6 @@ bool steps_decide(struct objects *all, struct err *err)
 		}
 	}
 	decide_classes(all);
+	decide_dependencies(all);
 	return true;
 }
