@@ -74,6 +74,8 @@ static const struct link NEEDS[] = {
 	{ 0, RELATION("d.objid"), NEEDED, "'p'", SEQUENCES " AND d.refobjsubid > 0 AND d.deptype = 'i'" },
 	{ 0, WORD("sequence owner", "d.objid"), RELATION("d.objid"), "'p'", OWNED },
 	{ 0, WORD("sequence owner", "d.objid"), NEEDED, "'n'", OWNED },
+	/* Both must belong to the same role then. */
+	{ 0, WORD("sequence owner", "d.objid"), RELATION("d.refobjid"), "'c'", OWNED },
 	{ 0, WORD("replica identity", "x.indexrelid"), RELATION("x.indexrelid"), "'n'",
 	  "pg_index x WHERE x.indisreplident" },
 	{ 0, WORD("replica identity", "x.indexrelid"), RELATION("x.indrelid"), "'p'",

@@ -262,6 +262,23 @@ static bool sort(const struct graph *g, struct step *out, struct waiting *waits)
 	return true;
 }
 
+/* What is made behind them would have what they give, and a step that only wants another order may come late. */
+static void put_presets_last(struct step *steps, size_t n)
+{
+	cleanup_free struct step *last = mem_new0((n + 1) * sizeof(*last));
+	size_t kept = 0, moved = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		bool preset = strcmp(steps[i].object->kind->name, "default privileges") == 0;
+
+		if (preset && steps[i].kind != STEP_DROP)
+			last[moved++] = steps[i];
+		else
+			steps[kept++] = steps[i];
+	}
+	memcpy(&steps[kept], last, moved * sizeof(*last));
+}
+
 /* ------------------------------------------------------------------ circles */
 
 /* Pairs that lead round, each one's `after` the next one's `before`; *n of them, the caller's. */
@@ -389,6 +406,7 @@ static bool order_once(struct objects *all, struct step **out, size_t *n, bool *
 		*again = loosen(all, &g, circle, length);
 		free(order);
 	} else {
+		put_presets_last(order, g.n);
 		*out = order;
 		*n = g.n;
 	}

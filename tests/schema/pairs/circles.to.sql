@@ -25,3 +25,6 @@ CREATE OPERATOR CLASS of_several FOR TYPE int4 USING btree FAMILY several AS OPE
 	FUNCTION 1 btint4cmp(int4, int4);
 CREATE TABLE ordered (n int);
 CREATE INDEX ordered_n ON ordered (n of_several);
+CREATE EXTENSION hstore;
+CREATE FUNCTION stays_with() RETURNS int LANGUAGE sql AS 'SELECT 2';
+ALTER FUNCTION stays_with() DEPENDS ON EXTENSION hstore;

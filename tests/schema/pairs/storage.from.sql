@@ -31,4 +31,7 @@ CREATE TABLE handed (id bigint);
 ALTER TABLE handed OWNER TO pg_monitor;
 GRANT SELECT ON handed TO pg_monitor WITH GRANT OPTION;
 REVOKE INSERT ON handed FROM pg_monitor;
-GRANT SELECT ON handed TO pg_read_all_data;
+GRANT DELETE ON handed TO pg_read_all_data WITH GRANT OPTION;
+CREATE TABLE given (id bigint);
+ALTER TABLE given OWNER TO pg_monitor;
+GRANT SELECT ON given TO pg_monitor WITH GRANT OPTION;

@@ -16,3 +16,4 @@ CREATE TABLE computed (id bigint NOT NULL, n bigint, twice text, more int);
 CREATE TABLE handed (id bigint);
 ALTER TABLE handed OWNER TO pg_read_all_data;
 GRANT UPDATE ON handed TO pg_monitor;
+CREATE TABLE given (id bigint);

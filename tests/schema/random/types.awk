@@ -59,6 +59,8 @@ function enums(    i, n, name) {
 		LABELS[name] = maybe(20, "'zero'|") "'new'" maybe(50, "|'half''way'") maybe(70, "|'done'") maybe(40, "|'lost'") \
 		               maybe(15, "|'more'|'most'")
 		say("CREATE TYPE " name " AS ENUM (" listed(LABELS[name]) ")")
+		LABELS[name] = LABELS[name] "|" LABELS[name]
+		sub(/'new'[|]?/, "", LABELS[name]) # less often than the others, which may come by these changes
 		MADE[name] = "new"
 		dress("TYPE", name, "USAGE")
 	}
