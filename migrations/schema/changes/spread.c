@@ -38,7 +38,7 @@ static bool is_tie(const struct object *user)
 static bool survives(const struct object *user, const struct object *o)
 {
 	static const char *const KINDS[] = {
-		"index",     "constraint",      "statistics",       "sequence owner",
+		"index",     "constraint",      "statistics",       "sequence owner",  "not null",
 		"partition", "index partition", "replica identity", "clustered index"
 	};
 

@@ -5,7 +5,7 @@
 
 static const struct kind *const *const LISTS[] = {
 	KIND_TABLES,   KIND_COLUMNS, KIND_CONSTRAINTS, KIND_SEQUENCES, KIND_VIEWS,      KIND_SATELLITES,
-	KIND_ROUTINES, KIND_TYPES,   KIND_OPERATORS,   KIND_OUTSIDE,   KIND_TEXTSEARCH,
+	KIND_ROUTINES, KIND_TYPES,   KIND_OPERATORS,   KIND_OUTSIDE,   KIND_TEXTSEARCH, KIND_NOT_NULLS,
 };
 
 static bool refuse(struct writer *w, const struct object *o, struct err *err)
