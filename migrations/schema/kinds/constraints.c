@@ -10,13 +10,16 @@ static const struct kind_query QUERIES[] = {
 		" CASE c.contype WHEN 'p' THEN 'primary key' WHEN 'u' THEN 'unique' WHEN 'f' THEN 'foreign key'"
 		" WHEN 'c' THEN 'check' WHEN 'x' THEN 'exclusion'"
 		" ELSE c.contype::text END AS type,"
-		" pg_get_constraintdef(c.oid) AS \"definition:constraint\","
-		" NOT c.convalidated AS \"not valid\", NOT c.conislocal AS inherited,"
+		/* conenforced is of 18, and no word of the parser's. */
+		" regexp_replace(pg_get_constraintdef(c.oid), ' NOT ENFORCED$', '') AS \"definition:constraint\","
+		" NOT e.enforced AS \"not enforced\","
+		" e.enforced AND NOT c.convalidated AS \"not valid\", NOT c.conislocal AS inherited,"
 		" CASE WHEN c.contype = 'f'"
 		" THEN (SELECT string_agg(DISTINCT " ENABLED("g.tgenabled") ", ', ') FROM pg_trigger g"
 		" WHERE g.tgconstraint = c.oid AND g.tgenabled <> 'O') END AS \"triggers enabled\""
 		" FROM pg_constraint c LEFT JOIN relation r ON r.oid = c.conrelid"
-		" LEFT JOIN pg_type t ON t.oid = c.contypid LEFT JOIN space n ON n.oid = t.typnamespace"
+		" LEFT JOIN pg_type t ON t.oid = c.contypid LEFT JOIN space n ON n.oid = t.typnamespace,"
+		" LATERAL (SELECT coalesce((to_jsonb(c) ->> 'conenforced')::boolean, true) AS enforced) e"
 		" WHERE c.contype NOT IN ('t', 'n') AND (c.contype <> 'f' OR c.conparentid = 0)"
 		" AND (r.oid IS NOT NULL OR n.oid IS NOT NULL) AND" OURS("pg_constraint", "c.oid") },
 

@@ -108,27 +108,33 @@ static bool create(struct writer *w, const struct object *o, struct err *err)
 	return true;
 }
 
-/* An heir's name is its parent's until it has the constraint by itself. */
+/* An heir's name is its parent's until it has the constraint by itself; what was a partition keeps that name. */
 static enum how decide_name(const struct objects *all, struct object *o)
 {
 	(void)all;
 	return fact_value(o->old, "inherited") || fact_value(o->new, "inherited") ? HOW_FOLLOWS : HOW_IN_PLACE;
 }
 
-static bool rename_it(struct writer *w, const struct object *o, struct err *err)
+static void rename_to(struct writer *w, const struct object *o)
 {
 	const char *was = real_name(w->all, o, false), *is = real_name(w->all, o, true);
 	cleanup_buf struct buf sql = BUF_INIT(BUF_TEXT_MAX);
 
-	(void)err;
-	if (fact_value(o->old, "inherited") || fact_value(o->new, "inherited") || strcmp(was, is) == 0)
-		return true;
+	if (strcmp(was, is) == 0)
+		return;
 	if (is_domain(o->part_of))
 		buf_fmt(&sql, "ALTER DOMAIN %s", o->new->name);
 	else
 		ddl_expand(w->all, &sql, o, o->new, "ALTER TABLE {1}");
 	buf_fmt(&sql, " RENAME CONSTRAINT %s TO %s", was, is);
 	ddl_add(w, o, "rename", 0, buf_text(&sql));
+}
+
+static bool rename_it(struct writer *w, const struct object *o, struct err *err)
+{
+	(void)err;
+	if (!fact_value(o->old, "inherited") && !fact_value(o->new, "inherited"))
+		rename_to(w, o);
 	return true;
 }
 
@@ -162,14 +168,24 @@ static bool change_inherit(struct writer *w, const struct object *o, struct err 
 	return alter_constraint(w, o, "ALTER", fact_value(o->new, "no inherit") ? " NO INHERIT" : " INHERIT");
 }
 
-/* Of a partition it is said by ATTACH.  Of an heir the two statements make it its own as well, or its parent's alone. */
+static bool is_partition(const struct fact *table) { return fact_value(table, "partition bound"); }
+
+/* Of a partition it is said by ATTACH.  Of another table no statement takes back that it has it by itself as well. */
+static enum how decide_inherited(const struct objects *all, struct object *o)
+{
+	(void)all;
+	return fact_value(o->new, "inherited") && !is_partition(o->part_of->part_of->new) ? HOW_REFUSED : HOW_IN_PLACE;
+}
+
 static bool change_inherited(struct writer *w, const struct object *o, struct err *err)
 {
+	const struct object *table = o->part_of->part_of;
+
 	(void)err;
-	if (fact_value(o->part_of->part_of->new, "partition bound"))
+	if (is_partition(table->new))
 		return true;
-	if (fact_value(o->new, "inherited"))
-		ddl_write(w, o, o->new, "inherit", 0, "ALTER TABLE {1} ALTER COLUMN {2} DROP NOT NULL");
+	if (is_partition(table->old))
+		rename_to(w, o);
 	else
 		add(w, o);
 	return true;
@@ -179,7 +195,7 @@ static const struct property NOT_NULL[] = {
 	{ "constraint", .decide = decide_name, .write = rename_it },
 	{ "not valid", .decide = decide_validity, .write = validate },
 	{ "no inherit", .write = change_inherit },
-	{ "inherited", .write = change_inherited },
+	{ "inherited", .decide = decide_inherited, .write = change_inherited },
 	END_OF_PROPERTIES,
 };
 
@@ -205,4 +221,8 @@ static const struct kind KIND_DOMAIN_NOT_NULL = {
 
 static const struct kind KIND_NAME = { .name = "not null name", .silent = true, .hangs = true };
 
-const struct kind *const KIND_NOT_NULLS[] = { &KIND_NOT_NULL, &KIND_DOMAIN_NOT_NULL, &KIND_NAME, NULL };
+/* How many texts the parser does not know: they are compared as they are. */
+static const struct kind KIND_TEXT_MODE = { .name = "fingerprint", .silent = true };
+
+const struct kind *const KIND_NOT_NULLS[] = { &KIND_NOT_NULL, &KIND_DOMAIN_NOT_NULL, &KIND_NAME,
+	                                      &KIND_TEXT_MODE, NULL };
