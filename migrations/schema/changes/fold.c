@@ -106,6 +106,13 @@ static bool stands_in_column(const struct objects *all, const struct object *pre
 	return !parents || is_handed_down(all, preset, parents);
 }
 
+/* NOT NULL is a column's: with a new one what is not valid does not come, since a new column has nothing to check. */
+static bool comes_with(const struct object *not_null, const struct object *whole)
+{
+	return object_makes(whole) ? !fact_value(not_null->new, "not valid")
+	                           : not_null->action == ACTION_CREATE;
+}
+
 /* Whose statement makes o; NULL for its own. */
 static struct object *maker(const struct objects *all, struct object *o)
 {
@@ -129,6 +136,8 @@ static struct object *maker(const struct objects *all, struct object *o)
 		if (is(o, "domain constraint"))
 			return !fact_value(o->new, "not valid") ? whole : NULL;
 	}
+	if (is(o, "not null") || is(o, "domain not null"))
+		return comes_with(o, whole) ? whole : NULL;
 	if (is(o, "sequence") && is(whole, "column") && fact_value(o->new, "identity of"))
 		return whole;
 	if (is(o, "index") && is(whole, "constraint"))
@@ -200,6 +209,8 @@ static struct object *dropper(const struct objects *all, struct object *o)
 		if ((parent = own_class(all, &all->old_needs, o, true)))
 			return parent;
 	if (is(o, "sequence owner") && whole && object_drops(whole))
+		return whole;
+	if ((is(o, "not null") || is(o, "domain not null")) && o->action == ACTION_DROP)
 		return whole;
 	if (is(o, "index partition") && (parent = detaching(all, whole)))
 		return parent;

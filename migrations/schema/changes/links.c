@@ -44,9 +44,16 @@ static const struct link NEEDS[] = {
 	{ 0, AT("pg_attrdef", "x.oid"), "'pg_class'::regclass::oid || ' ' || x.adrelid || ' ' || x.adnum",
 	  "'p'", NEW("pg_attrdef") },
 	{ 0, AT("pg_constraint", "x.oid"), RELATION("x.conrelid"), "'p'",
-	  NEW("pg_constraint") " AND x.conrelid <> 0" },
+	  NEW("pg_constraint") " AND x.conrelid <> 0 AND x.contype <> 'n'" },
 	{ 0, AT("pg_constraint", "x.oid"), AT("pg_type", "x.contypid"), "'p'",
 	  NEW("pg_constraint") " AND x.conrelid = 0" },
+	/* NOT NULL is the column's; a primary key wants it there. */
+	{ 18, AT("pg_constraint", "x.oid"),
+	  "'pg_class'::regclass::oid || ' ' || x.conrelid || ' ' || x.conkey[1]", "'p'",
+	  NEW("pg_constraint") " AND x.conrelid <> 0 AND x.contype = 'n'" },
+	{ 18, AT("pg_constraint", "x.oid"), AT("pg_constraint", "k.oid"), "'n'",
+	  "pg_constraint x JOIN pg_constraint k ON k.conrelid = x.conrelid AND k.contype = 'n'"
+	  " AND k.conkey[1] = ANY (x.conkey) WHERE x.contype = 'p'" },
 	{ 0, AT("pg_trigger", "x.oid"), RELATION("x.tgrelid"), "'p'", NEW("pg_trigger") },
 	{ 0, AT("pg_rewrite", "x.oid"), RELATION("x.ev_class"), "'p'",
 	  NEW("pg_rewrite") " AND x.rulename <> '_RETURN'" },
@@ -103,19 +110,21 @@ static const struct link NEEDS[] = {
 	{ 0, RELATION("h.inhrelid"), COLUMN, "'c'",
 	  "pg_inherits h JOIN pg_attribute a ON a.attrelid = h.inhparent AND a.attnum > 0" },
 	{ 0, RELATION("h.inhrelid"), AT("pg_constraint", "k.oid"), "'c'",
-	  "pg_inherits h JOIN pg_constraint k ON k.conrelid = h.inhparent AND k.contype = 'c'" },
+	  "pg_inherits h JOIN pg_constraint k ON k.conrelid = h.inhparent AND k.contype IN ('c', 'n')" },
 	{ 0, WORD("partition", "c.oid"), COLUMN, "'n'",
 	  PARTITIONS TABLES
 	  " JOIN pg_attribute a ON a.attrelid IN (h.inhrelid, h.inhparent) AND a.attnum > 0" },
 	{ 0, WORD("partition", "c.oid"), AT("pg_constraint", "k.oid"), "'n'",
-	  PARTITIONS " JOIN pg_constraint k ON k.conrelid IN (c.oid, h.inhparent) AND k.contype = 'c'" },
+	  PARTITIONS
+	  " JOIN pg_constraint k ON k.conrelid IN (c.oid, h.inhparent) AND k.contype IN ('c', 'n')" },
 	/* A table inherits when it and its parent have their columns and checks. */
 	{ 0, INHERITANCE, RELATION("h.inhrelid"), "'p'", HEIRS },
 	{ 0, INHERITANCE, RELATION("h.inhparent"), "'n'", HEIRS },
 	{ 0, INHERITANCE, COLUMN, "'n'",
 	  HEIRS " JOIN pg_attribute a ON a.attrelid IN (h.inhrelid, h.inhparent) AND a.attnum > 0" },
 	{ 0, INHERITANCE, AT("pg_constraint", "k.oid"), "'n'",
-	  HEIRS " JOIN pg_constraint k ON k.conrelid IN (h.inhrelid, h.inhparent) AND k.contype = 'c'" },
+	  HEIRS
+	  " JOIN pg_constraint k ON k.conrelid IN (h.inhrelid, h.inhparent) AND k.contype IN ('c', 'n')" },
 	{ 0, WORD("index partition", "c.oid"), RELATION("c.oid"), "'p'", PARTITIONS INDEXES },
 	{ 0, WORD("index partition", "c.oid"), RELATION("h.inhparent"), "'n'", PARTITIONS INDEXES },
 	{ 0, WORD("index partition", "c.oid"), WORD("partition", "x.indrelid"), "'n'",

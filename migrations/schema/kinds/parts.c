@@ -17,6 +17,15 @@ static const struct kind_query QUERIES[] = {
 		" JOIN pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum"
 		" WHERE a.attgenerated = '' AND" OURS("pg_class", "r.oid") },
 
+	/* What the server calls it, for the statements that need to. */
+	{ "not null name", .since = 17, .if_any = NEW_IN("pg_constraint") " AND contype = 'n'", .sql =
+		"SELECT coalesce(r.name || '.' || quote_ident(a.attname), format_type(nullif(c.contypid, 0), NULL))"
+		" AS name, quote_ident(c.conname) AS \"constraint\""
+		" FROM pg_constraint c LEFT JOIN relation r ON r.oid = c.conrelid"
+		" LEFT JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = c.conkey[1]"
+		" WHERE c.contype = 'n' AND (r.oid IS NOT NULL OR c.contypid <> 0) AND"
+		OURS("pg_constraint", "c.oid") },
+
 	{ "toast options", .if_any = NEW_IN("pg_class") " AND relkind = 't' AND reloptions IS NOT NULL", .sql =
 		"SELECT " PSEUDO("toast options", "c.oid") "r.name, " SORTED("t.reloptions") " AS options"
 		" FROM pg_class c JOIN relation r ON r.oid = c.oid JOIN pg_class t ON t.oid = c.reltoastrelid"

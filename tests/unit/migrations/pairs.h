@@ -16,5 +16,8 @@ struct pair {
 /* Relations and what is theirs; the other kinds. */
 extern const struct pair PAIRS_OF_RELATIONS[], PAIRS_OF_OTHERS[];
 extern const size_t N_PAIRS_OF_RELATIONS, N_PAIRS_OF_OTHERS;
+/* What servers have from that version on. */
+extern const struct pair PAIRS_OF_17[], PAIRS_OF_18[];
+extern const size_t N_PAIRS_OF_17, N_PAIRS_OF_18;
 
 #endif

@@ -3,6 +3,7 @@
 #include "migrations/schema/changes/ddl.h"
 #include "migrations/schema/changes/hazards.h"
 #include "migrations/schema/changes/heirs.h"
+#include "migrations/schema/changes/kinds/not_null.h"
 #include "migrations/schema/changes/kinds/options.h"
 #include "migrations/schema/changes/types.h"
 #include "migrations/schema/changes/words.h"
@@ -82,9 +83,16 @@ static const struct object *own_default(const struct objects *all, const struct 
 	return NULL;
 }
 
+/* Since 17 a partition has its parent's identity, which comes when it is attached and goes when it is not. */
+static bool shares_identity(const struct objects *all, const struct object *column)
+{
+	return all->major >= 17 && fact_value(column->part_of->new, "partition bound");
+}
+
 bool column_define(const struct objects *all, struct buf *out, const struct object *o, struct err *err)
 {
 	const struct object *preset = own_default(all, o);
+	bool identity = fact_value(o->new, "identity") && !shares_identity(all, o);
 	cleanup_buf struct buf options = BUF_INIT(BUF_TEXT_MAX);
 
 	if (!options_all(o, "foreign options", &options, err))
@@ -92,8 +100,11 @@ bool column_define(const struct objects *all, struct buf *out, const struct obje
 	ddl_expand(all, out, o, o->new, "{2} {type}[ COMPRESSION {compression}]");
 	if (options.len > 0)
 		buf_fmt(out, " OPTIONS (%s)", buf_text(&options));
-	ddl_expand(all, out, o, o->new, "[ COLLATE {collation}][ GENERATED ALWAYS AS ({generated}) STORED]");
-	if (fact_value(o->new, "identity")) {
+	ddl_expand(all, out, o, o->new,
+	           fact_value(o->new, "virtual")
+	                   ? "[ COLLATE {collation}][ GENERATED ALWAYS AS ({generated}) VIRTUAL]"
+	                   : "[ COLLATE {collation}][ GENERATED ALWAYS AS ({generated}) STORED]");
+	if (identity) {
 		ddl_expand(all, out, o, o->new,
 		           strcmp(fact_value(o->new, "identity"), "always") == 0
 		                   ? " GENERATED ALWAYS AS IDENTITY"
@@ -102,8 +113,7 @@ bool column_define(const struct objects *all, struct buf *out, const struct obje
 	}
 	if (preset)
 		buf_fmt(out, " DEFAULT %s", fact_value(preset->new, "value"));
-	if (fact_value(o->new, "not null") && !fact_value(o->new, "identity"))
-		buf_str(out, " NOT NULL");
+	not_null_define(all, out, o, identity);
 	return true;
 }
 
@@ -132,10 +142,9 @@ static void put_right(struct writer *w, const struct object *o, const struct fac
 		                                        : ALTER_COLUMN "SET COMPRESSION default");
 	if (!like && fact_value(above, "default") && !fact_value(is, "default"))
 		ddl_write(w, o, is, "drop default of", 0, ALTER_COLUMN "DROP DEFAULT");
-	if (!same_value(is, above, "not null"))
-		ddl_write(w, o, is, "not null", 0,
-		          fact_value(is, "not null") ? ALTER_COLUMN "SET NOT NULL"
-		                                     : ALTER_COLUMN "DROP NOT NULL");
+	/* Since 18 CREATE TABLE says what its own are. */
+	if (!same_value(is, above, "not null") && (like || w->all->major < 18 || !object_makes(o->part_of)))
+		not_null_change(w, o);
 }
 
 static bool adjust_column(struct writer *w, const struct object *o, struct err *err)
@@ -194,26 +203,29 @@ static bool change_type(struct writer *w, const struct object *o, struct err *er
 	return true;
 }
 
-/* Of partitions it is said with their parent; other tables that inherit have it on their own. */
+/* Of partitions it is said with their parent; other tables that inherit have it on their own, until 18. */
 static bool change_not_null(struct writer *w, const struct object *o, struct err *err)
 {
-	bool partition = fact_value(o->part_of->new, "partition bound") != NULL;
-	bool whole = fact_value(o->part_of->new, "partition key") != NULL;
-	const char *pattern = fact_value(o->new, "not null") ? "ALTER COLUMN {2} SET NOT NULL"
-	                                                     : "ALTER COLUMN {2} DROP NOT NULL";
-	cleanup_free char *sql = mem_fmt("ALTER TABLE %s %s", whole ? "{1}" : "{table}", pattern);
+	const struct object *c = not_null_of(w->all, o);
+	bool inherited = c ? fact_value(object_fact(c), "inherited") != NULL
+	                   : fact_value(o->part_of->new, "partition bound") != NULL;
 
 	(void)err;
-	if (!partition || !parent_does(w->all, o, "not null"))
-		ddl_write(w, o, o->new, "not null", 0, sql);
+	if (!inherited || !parent_does(w->all, o, "not null"))
+		not_null_change(w, o);
 	return true;
+}
+
+static bool had_identity_by_parent(const struct objects *all, const struct object *column)
+{
+	return all->major >= 17 && fact_value(column->part_of->old, "partition bound");
 }
 
 /* Before NOT NULL goes: an identity needs it. */
 static bool drop_identity(struct writer *w, const struct object *o, struct err *err)
 {
 	(void)err;
-	if (!fact_value(o->new, "identity"))
+	if (!fact_value(o->new, "identity") && !had_identity_by_parent(w->all, o))
 		ddl_write(w, o, o->new, "identity", 0, "ALTER TABLE {1} ALTER COLUMN {2} DROP IDENTITY");
 	return true;
 }
@@ -248,7 +260,7 @@ static bool make_identity(struct writer *w, const struct object *o, struct err *
 	const char *kind = is && strcmp(is, "always") == 0 ? "ALWAYS" : "BY DEFAULT";
 
 	(void)err;
-	if (!is)
+	if (!is || shares_identity(w->all, o))
 		return true;
 	ddl_expand(w->all, &sql, o, o->new, "ALTER TABLE {1} ALTER COLUMN {2} ");
 	buf_fmt(&sql, was ? "SET GENERATED %s" : "ADD GENERATED %s AS IDENTITY", kind);
@@ -260,11 +272,33 @@ static bool make_identity(struct writer *w, const struct object *o, struct err *
 	return true;
 }
 
-/* An expression can be dropped in place, and nothing else. */
+/* An expression can be dropped in place, where its values are stored, and since 17 be replaced. */
 static enum how decide_generated(const struct objects *all, struct object *o)
 {
+	if (!fact_value(o->new, "generated"))
+		return fact_value(o->old, "virtual") ? HOW_REFUSED : HOW_IN_PLACE;
+	return all->major >= 17 && fact_value(o->old, "generated") && !value_differs(o, "type") ? HOW_IN_PLACE
+	                                                                                        : HOW_REBUILD;
+}
+
+static enum how decide_virtual(const struct objects *all, struct object *o)
+{
 	(void)all;
-	return fact_value(o->new, "generated") ? HOW_REBUILD : HOW_IN_PLACE;
+	/* Refused above. */
+	return fact_value(o->new, "generated") ? HOW_REBUILD : HOW_FOLLOWS;
+}
+
+static bool change_generated(struct writer *w, const struct object *o, struct err *err)
+{
+	(void)err;
+	if (parent_does(w->all, o, "generated"))
+		return true;
+	if (fact_value(o->new, "generated"))
+		ddl_write(w, o, o->new, "expression of", fact_value(o->new, "virtual") ? 0 : HAZARD_REWRITE,
+		          "ALTER TABLE {1} ALTER COLUMN {2} SET EXPRESSION AS ({generated})");
+	else
+		ddl_write(w, o, o->new, "drop expression of", 0, ALTER_COLUMN "DROP EXPRESSION");
+	return true;
 }
 
 static bool change_options(struct writer *w, const struct object *o, struct err *err)
@@ -307,8 +341,8 @@ static bool change_foreign_options(struct writer *w, const struct object *o, str
 
 static const struct property COLUMN[] = {
 	{ "identity", .write = drop_identity },
-	{ "generated", .decide = decide_generated, .unset = ALTER_COLUMN "DROP EXPRESSION" },
-	{ "virtual", .how = HOW_REBUILD },
+	{ "generated", .decide = decide_generated, .write = change_generated },
+	{ "virtual", .decide = decide_virtual },
 	{ "type", .decide = decide_type, .together = true },
 	{ "collation", .decide = decide_type, .together = true },
 	{ "not null", .write = change_not_null },

@@ -39,6 +39,7 @@ void constraint_define(const struct objects *all, struct buf *out, const struct 
 	if (index)
 		ddl_expand(all, out, index, index->new, "[ USING INDEX TABLESPACE {tablespace\"}]");
 	buf_str(out, late);
+	ddl_expand(all, out, o, o->new, "[ NOT ENFORCED{?not enforced}]");
 }
 
 static bool is_type(const struct object *o, const char *type)
@@ -52,8 +53,9 @@ static bool validated_later(const struct objects *all, const struct object *o)
 	const struct object *table = o->part_of;
 
 	return (is_type(o, "check") || is_type(o, "foreign key")) && table && table->old && table->new &&
-	       !fact_value(o->new, "not valid") && !has_children(all, table) &&
-	       !fact_value(table->new, "partition key") && strcmp(table->kind->name, "table") == 0;
+	       !fact_value(o->new, "not valid") && !fact_value(o->new, "not enforced") &&
+	       !has_children(all, table) && !fact_value(table->new, "partition key") &&
+	       strcmp(table->kind->name, "table") == 0;
 }
 
 static bool create_index(struct writer *w, const struct object *o, struct err *err);
@@ -133,10 +135,20 @@ static enum how decide_validity(const struct objects *all, struct object *o)
 	return fact_value(o->new, "not valid") ? HOW_REBUILD : HOW_IN_PLACE;
 }
 
+/* A check is enforced from the beginning or not at all. */
+static enum how decide_enforced(const struct objects *all, struct object *o)
+{
+	(void)all;
+	return is_type(o, "foreign key") ? HOW_IN_PLACE : HOW_REBUILD;
+}
+
 static const struct property CONSTRAINT[] = {
 	{ "type", .how = HOW_REBUILD },
 	{ "definition", .decide = decide_definition },
 	{ "not valid", .decide = decide_validity, .unset = "ALTER TABLE {2} VALIDATE CONSTRAINT {1}" },
+	{ "not enforced", .decide = decide_enforced,
+	  .set = "ALTER TABLE {2} ALTER CONSTRAINT {1} NOT ENFORCED",
+	  .unset = "ALTER TABLE {2} ALTER CONSTRAINT {1} ENFORCED" },
 	{ "inherited", .how = HOW_FOLLOWS },
 	{ "triggers enabled", .how = HOW_REFUSED, .after = true },
 	END_OF_PROPERTIES,

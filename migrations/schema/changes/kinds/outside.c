@@ -140,7 +140,10 @@ static const struct property PUBLICATION[] = {
 	{ "publishes", .set = "ALTER PUBLICATION {name} SET (publish = {publishes'})" },
 	{ "via root", .set = "ALTER PUBLICATION {name} SET (publish_via_partition_root = true)",
 	  .unset = "ALTER PUBLICATION {name} SET (publish_via_partition_root = false)" },
-	{ "generated columns", .how = HOW_REFUSED, .after = true },
+	/* Since 18: the letter is one of stored and none. */
+	{ "generated columns", .after = true,
+	  .set = "ALTER PUBLICATION {name} SET (publish_generated_columns = stored)",
+	  .unset = "ALTER PUBLICATION {name} SET (publish_generated_columns = none)" },
 	END_OF_PROPERTIES,
 };
 

@@ -2,6 +2,7 @@
 #include "migrations/schema/changes/heirs.h"
 #include "migrations/schema/changes/kinds/columns.h"
 #include "migrations/schema/changes/kinds/constraints.h"
+#include "migrations/schema/changes/kinds/not_null.h"
 #include "migrations/schema/changes/kinds/options.h"
 #include "migrations/schema/changes/words.h"
 
@@ -52,6 +53,15 @@ static struct object **parts_within(const struct objects *all, const struct obje
 	return list;
 }
 
+/* A parent's column that is NOT NULL here by itself. */
+static void add_not_null(struct writer *w, struct buf *out, const struct object *column, size_t *written)
+{
+	cleanup_buf struct buf item = BUF_INIT(BUF_TEXT_MAX);
+
+	if (not_null_item(w->all, &item, column))
+		buf_fmt(out, "%s%s", (*written)++ ? ",\n\t" : "\n\t", buf_text(&item));
+}
+
 static bool add_columns(struct writer *w, struct buf *out, const struct object *table, size_t *written,
                         struct err *err)
 {
@@ -65,8 +75,10 @@ static bool add_columns(struct writer *w, struct buf *out, const struct object *
 		return true;
 	}
 	for (size_t i = 0; i < n; i++) {
-		if (heir_comes_along(columns[i]))
+		if (heir_comes_along(columns[i])) {
+			add_not_null(w, out, columns[i], written);
 			continue;
+		}
 		buf_str(out, (*written)++ ? ",\n\t" : "\n\t");
 		if (!column_define(w->all, out, columns[i], err))
 			return false;
@@ -120,8 +132,8 @@ static void add_type(struct writer *w, struct buf *sql, const struct object *o)
 		if (!fact_value(c->new, "default") && !fact_value(c->new, "not null"))
 			continue;
 		buf_str(sql, written++ ? ", " : " (");
-		ddl_expand(w->all, sql, c, c->new,
-		           "{2} WITH OPTIONS[ DEFAULT {default}][ NOT NULL{?not null}]");
+		ddl_expand(w->all, sql, c, c->new, "{2} WITH OPTIONS[ DEFAULT {default}]");
+		not_null_define(w->all, sql, c, false);
 	}
 	buf_str(sql, written ? ")" : "");
 }

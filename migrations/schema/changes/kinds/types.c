@@ -1,5 +1,6 @@
 #include "migrations/schema/changes/ddl.h"
 #include "migrations/schema/changes/kinds/grants.h"
+#include "migrations/schema/changes/kinds/not_null.h"
 #include "migrations/schema/changes/words.h"
 
 #include "base/cleanup.h"
@@ -53,13 +54,16 @@ static void keep_constraints(struct writer *w, const struct object *domain)
 static bool replace_type(struct writer *w, const struct object *o, struct err *err)
 {
 	const char *noun = o->kind->noun, *dot = words_find_last(o->new->name, ".");
+	cleanup_buf struct buf create = BUF_INIT(BUF_TEXT_MAX);
 	cleanup_free char *last = old_name(o->new->name);
 	cleanup_free char *rename = mem_fmt("ALTER %s %s RENAME TO %s", noun, o->new->name, last);
 	cleanup_free char *drop =
 		mem_fmt("DROP %s %.*s%s", noun, dot ? (int)(dot + 1 - o->new->name) : 0, o->new->name, last);
 
 	ddl_add(w, o, "rename", 0, rename);
-	ddl_write(w, o, o->new, "create", 0, o->kind->create);
+	ddl_expand(w->all, &create, o, o->new, o->kind->create);
+	not_null_define(w->all, &create, o, false);
+	ddl_add(w, o, "create", 0, buf_text(&create));
 	if (!presets_undo(w, o, err))
 		return false;
 	keep_constraints(w, o);
@@ -172,6 +176,7 @@ static bool create_domain(struct writer *w, const struct object *o, struct err *
 
 	(void)err;
 	ddl_expand(w->all, &sql, o, o->new, o->kind->create);
+	not_null_define(w->all, &sql, o, false);
 	for (size_t i = 0; i < w->all->n; i++) {
 		const struct object *c = &w->all->v[i];
 
@@ -200,9 +205,7 @@ static bool change_domain(struct writer *w, const struct object *o, struct err *
 		          fact_value(o->new, "default") ? "ALTER DOMAIN {name} SET DEFAULT {default}"
 		                                        : "ALTER DOMAIN {name} DROP DEFAULT");
 	if (value_differs(o, "not null"))
-		ddl_write(w, o, o->new, "not null", 0,
-		          fact_value(o->new, "not null") ? "ALTER DOMAIN {name} SET NOT NULL"
-		                                         : "ALTER DOMAIN {name} DROP NOT NULL");
+		not_null_change(w, o);
 	return true;
 }
 
@@ -219,8 +222,7 @@ static const struct kind KIND_DOMAIN = {
 	.name = "domain",
 	.noun = "DOMAIN",
 	.rank = 26,
-	.create = "CREATE DOMAIN {name} AS {type}[ COLLATE {collation}][ DEFAULT {default}][ NOT NULL{?not "
-		  "null}]",
+	.create = "CREATE DOMAIN {name} AS {type}[ COLLATE {collation}][ DEFAULT {default}]",
 	.drop = "DROP DOMAIN {name}",
 	.properties = DOMAIN,
 	.write_create = create_domain,
