@@ -410,10 +410,14 @@ static int make_roles(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_relations),         cmocka_unit_test(test_others),
-		cmocka_unit_test(test_of_17),             cmocka_unit_test(test_of_18),
-		cmocka_unit_test(test_renames_keep_rows), cmocka_unit_test(test_hazards),
-		cmocka_unit_test(test_concurrently),      cmocka_unit_test(test_hazards_to_others),
+		cmocka_unit_test(test_relations),
+		cmocka_unit_test(test_others),
+		cmocka_unit_test(test_of_17),
+		cmocka_unit_test(test_of_18),
+		cmocka_unit_test(test_renames_keep_rows),
+		cmocka_unit_test(test_hazards),
+		cmocka_unit_test(test_concurrently),
+		cmocka_unit_test(test_hazards_to_others),
 		cmocka_unit_test(test_refusals),
 	};
 
