@@ -104,7 +104,7 @@ make_history() {
   assert_json '.[] | select(.revision == "c") | .reason | contains("revision b, which comes before it")'
   assert_same d error "$(verdict d)"
   assert_same e error "$(verdict e)"
-  assert_json '.[] | select(.revision == "e") | .reason | contains("pg_authid")'
+  assert_json '.[] | select(.revision == "e") | .reason | contains("pg_auth")'
   assert_json '.[] | select(.revision == "f") | .verdict == "irreversible" and (.reason | contains("nowhere"))'
   assert_same roles 0 "$(sql "SELECT count(*) FROM pg_roles WHERE rolname = 'prove_reach'" postgres)"
   assert_same "scratch databases" 0 "$(scratches)"

@@ -1,4 +1,5 @@
 #include "migrations/schema/changes/heirs.h"
+#include "migrations/schema/changes/kinds/not_null.h"
 #include "migrations/schema/changes/steps.h"
 #include "migrations/schema/changes/words.h"
 
@@ -136,6 +137,8 @@ static struct object *maker(const struct objects *all, struct object *o)
 		if (is(o, "domain constraint"))
 			return !fact_value(o->new, "not valid") ? whole : NULL;
 	}
+	if (is(o, "not null") && (parent = not_null_above(all, o)) && object_makes(parent))
+		return parent;
 	if (is(o, "not null") || is(o, "domain not null"))
 		return comes_with(o, whole) ? whole : NULL;
 	if (is(o, "sequence") && is(whole, "column") && fact_value(o->new, "identity of"))
@@ -210,6 +213,8 @@ static struct object *dropper(const struct objects *all, struct object *o)
 			return parent;
 	if (is(o, "sequence owner") && whole && object_drops(whole))
 		return whole;
+	if (is(o, "not null") && (parent = not_null_above(all, o)) && object_drops(parent))
+		return parent;
 	if ((is(o, "not null") || is(o, "domain not null")) && o->action == ACTION_DROP)
 		return whole;
 	if (is(o, "index partition") && (parent = detaching(all, whole)))

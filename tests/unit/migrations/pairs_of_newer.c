@@ -140,8 +140,8 @@ const struct pair PAIRS_OF_18[] = {
 	  "VIRTUAL NOT NULL", NULL },
 	{ "expression of a virtual column", NULL,
 	  "CREATE TABLE t (a integer, v integer GENERATED ALWAYS AS (a * 2))",
-	  "CREATE TABLE t (a integer, v integer GENERATED ALWAYS AS (a * 3))", "SET EXPRESSION AS ((a * 3))",
-	  NULL },
+	  "CREATE TABLE t (a integer, v integer GENERATED ALWAYS AS (a * 3))",
+	  "GENERATED ALWAYS AS ((a * 3)) VIRTUAL", NULL },
 	{ "virtual and stored", NULL,
 	  "CREATE TABLE t (a integer, v integer GENERATED ALWAYS AS (a * 2)); CREATE VIEW w AS SELECT v FROM "
 	  "t",

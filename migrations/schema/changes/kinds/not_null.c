@@ -1,5 +1,8 @@
 #include "migrations/schema/changes/kinds/not_null.h"
 
+#include "migrations/schema/changes/heirs.h"
+#include "migrations/schema/changes/words.h"
+
 #include "base/cleanup.h"
 #include "base/mem.h"
 
@@ -10,6 +13,22 @@ static bool is_domain(const struct object *o) { return strcmp(object_fact(o)->ki
 const struct object *not_null_of(const struct objects *all, const struct object *o)
 {
 	return objects_find(all, is_domain(o) ? "domain not null" : "not null", object_fact(o)->name);
+}
+
+struct object *not_null_above(const struct objects *all, const struct object *o)
+{
+	const struct object *column = o->part_of, *table = column->part_of;
+	const char *parents = table ? fact_value(table->new, "parents") : NULL;
+	cleanup_strv struct strv names = STRV_INIT;
+
+	words_list(&names, parents && fact_value(object_fact(o), "inherited") ? parents : "");
+	for (size_t i = 0; i < names.n; i++) {
+		const struct object *above = column->new ? heir_column_above(all, column, names.v[i]) : NULL;
+
+		if (above && heir_is_tied(all, table, names.v[i]))
+			return objects_find(all, "not null", above->new->name);
+	}
+	return NULL;
 }
 
 /* How the server calls it on that side. */
@@ -47,17 +66,23 @@ bool not_null_item(const struct objects *all, struct buf *out, const struct obje
 	return true;
 }
 
-/* A statement without a name where the server's will do. */
+/* A statement without a name where the server's will do.  What a partition is to have by its parent has that name. */
 static void add(struct writer *w, const struct object *c)
 {
-	bool named = fact_value(c->new, "constraint"),
-	     plain = !named && !fact_value(c->new, "not valid") && !fact_value(c->new, "no inherit");
+	const char *name = fact_value(c->new, "inherited") ? real_name(w->all, c, true)
+	                                                   : fact_value(c->new, "constraint");
+	cleanup_buf struct buf sql = BUF_INIT(BUF_TEXT_MAX);
 
-	ddl_write(
-		w, c->part_of, c->new, "not null", 0,
-		plain ? "ALTER TABLE {1} ALTER COLUMN {2} SET NOT NULL"
-		      : "ALTER TABLE {1} ADD [CONSTRAINT {constraint} ]NOT NULL {2}[ NO INHERIT{?no inherit}]"
-			"[ NOT VALID{?not valid}]");
+	if (!name && !fact_value(c->new, "not valid") && !fact_value(c->new, "no inherit")) {
+		ddl_write(w, c->part_of, c->new, "not null", 0,
+		          "ALTER TABLE {1} ALTER COLUMN {2} SET NOT NULL");
+		return;
+	}
+	ddl_expand(w->all, &sql, c, c->new, "ALTER TABLE {1} ADD ");
+	if (name)
+		buf_fmt(&sql, "CONSTRAINT %s ", name);
+	ddl_expand(w->all, &sql, c, c->new, "NOT NULL {2}[ NO INHERIT{?no inherit}][ NOT VALID{?not valid}]");
+	ddl_add(w, c->part_of, "not null", 0, buf_text(&sql));
 }
 
 static void change_domain(struct writer *w, const struct object *o, const struct object *c)
@@ -162,7 +187,11 @@ static enum how decide_validity(const struct objects *all, struct object *o)
 
 static bool validate(struct writer *w, const struct object *o, struct err *err)
 {
+	const struct object *above = not_null_above(w->all, o);
+
 	(void)err;
+	if (above && above->old && value_differs(above, "not valid"))
+		return true;
 	return alter_constraint(w, o, "VALIDATE", "");
 }
 

@@ -12,6 +12,9 @@
 /* The fact about o, a column or a domain; NULL: there is none, or the server has none. */
 const struct object *not_null_of(const struct objects *all, const struct object *o);
 
+/* That of a parent, whose statements reach down to this one: its table hangs on it all the while.  NULL: none. */
+struct object *not_null_above(const struct objects *all, const struct object *o);
+
 /* " CONSTRAINT c NOT NULL", as a column's or a domain's definition has it; nothing where it comes later or is not.
  * `implied`: something before says it, unless it has a name. */
 void not_null_define(const struct objects *all, struct buf *out, const struct object *o, bool implied);
