@@ -89,7 +89,8 @@ static bool stands_in_column(const struct objects *all, const struct object *pre
 /* NOT NULL is a column's: with a new one what is not valid does not come, since a new column has nothing to check. */
 static bool comes_with(const struct object *not_null, const struct object *whole)
 {
-	return object_makes(whole) ? !fact_value(not_null->new, "not valid") : not_null->action == ACTION_CREATE;
+	return object_makes(whole) ? !fact_value(not_null->new, "not valid")
+	                           : not_null->action == ACTION_CREATE;
 }
 
 /* Whose statement makes o; NULL for its own. */

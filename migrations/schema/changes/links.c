@@ -48,8 +48,9 @@ static const struct link NEEDS[] = {
 	{ 0, AT("pg_constraint", "x.oid"), AT("pg_type", "x.contypid"), "'p'",
 	  NEW("pg_constraint") " AND x.conrelid = 0" },
 	/* NOT NULL is the column's; a primary key wants it there. */
-	{ 18, AT("pg_constraint", "x.oid"), "'pg_class'::regclass::oid || ' ' || x.conrelid || ' ' || x.conkey[1]",
-	  "'p'", NEW("pg_constraint") " AND x.conrelid <> 0 AND x.contype = 'n'" },
+	{ 18, AT("pg_constraint", "x.oid"),
+	  "'pg_class'::regclass::oid || ' ' || x.conrelid || ' ' || x.conkey[1]", "'p'",
+	  NEW("pg_constraint") " AND x.conrelid <> 0 AND x.contype = 'n'" },
 	{ 18, AT("pg_constraint", "x.oid"), AT("pg_constraint", "k.oid"), "'n'",
 	  "pg_constraint x JOIN pg_constraint k ON k.conrelid = x.conrelid AND k.contype = 'n'"
 	  " AND k.conkey[1] = ANY (x.conkey) WHERE x.contype = 'p'" },
@@ -119,7 +120,8 @@ static const struct link NEEDS[] = {
 	{ 0, INHERITANCE, COLUMN, "'n'",
 	  HEIRS " JOIN pg_attribute a ON a.attrelid IN (h.inhrelid, h.inhparent) AND a.attnum > 0" },
 	{ 0, INHERITANCE, AT("pg_constraint", "k.oid"), "'n'",
-	  HEIRS " JOIN pg_constraint k ON k.conrelid IN (h.inhrelid, h.inhparent) AND k.contype IN ('c', 'n')" },
+	  HEIRS
+	  " JOIN pg_constraint k ON k.conrelid IN (h.inhrelid, h.inhparent) AND k.contype IN ('c', 'n')" },
 	{ 0, WORD("index partition", "c.oid"), RELATION("c.oid"), "'p'", PARTITIONS INDEXES },
 	{ 0, WORD("index partition", "c.oid"), RELATION("h.inhparent"), "'n'", PARTITIONS INDEXES },
 	{ 0, WORD("index partition", "c.oid"), WORD("partition", "x.indrelid"), "'n'",

@@ -37,10 +37,9 @@ static bool is_tie(const struct object *user)
 /* Indexes, constraints and statistics are put right by the server when a column's type changes. */
 static bool survives(const struct object *user, const struct object *o)
 {
-	static const char *const KINDS[] = {
-		"index",     "constraint",      "statistics",       "sequence owner",  "not null",
-		"partition", "index partition", "replica identity", "clustered index"
-	};
+	static const char *const KINDS[] = { "index",           "constraint",       "statistics",
+		                             "sequence owner",  "not null",         "partition",
+		                             "index partition", "replica identity", "clustered index" };
 
 	if (is_tie(o) && strcmp(user->kind->name, "index") == 0)
 		return true;

@@ -286,7 +286,7 @@ static void test_hazards_to_others(void **state)
 {
 	static const struct pair p = {
 		.from = "CREATE TABLE t (a bigint PRIMARY KEY, b bigint); CREATE TABLE u (a bigint PRIMARY "
-		        "KEY);"
+			"KEY);"
 			" CREATE DOMAIN d AS integer CHECK (VALUE > 0); CREATE DOMAIN e AS integer",
 		.to = "CREATE TABLE u (a bigint PRIMARY KEY); CREATE DOMAIN d AS integer CHECK (VALUE > 0);"
 		      " CREATE DOMAIN e AS integer; CREATE TABLE t (a bigint PRIMARY KEY, b bigint DEFAULT 1"
@@ -380,10 +380,14 @@ static int make_roles(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_relations),         cmocka_unit_test(test_others),
-		cmocka_unit_test(test_of_17),             cmocka_unit_test(test_of_18),
-		cmocka_unit_test(test_renames_keep_rows), cmocka_unit_test(test_hazards),
-		cmocka_unit_test(test_hazards_to_others), cmocka_unit_test(test_refusals),
+		cmocka_unit_test(test_relations),
+		cmocka_unit_test(test_others),
+		cmocka_unit_test(test_of_17),
+		cmocka_unit_test(test_of_18),
+		cmocka_unit_test(test_renames_keep_rows),
+		cmocka_unit_test(test_hazards),
+		cmocka_unit_test(test_hazards_to_others),
+		cmocka_unit_test(test_refusals),
 	};
 
 	return cmocka_run_group_tests(tests, make_roles, NULL);

@@ -337,8 +337,7 @@ const struct change LEFTOVERS[] = {
 	  "index part.late_b_idx: definition" },
 	{ "tables", "ALTER TABLE app.egg VALIDATE CONSTRAINT unchecked_fk", "SELECT 1",
 	  "constraint unchecked_fk on app.egg: not valid" },
-	{ "outside", "SELECT 1", "ALTER EXTENSION hstore SET SCHEMA public",
-	  "extension hstore: schema" },
+	{ "outside", "SELECT 1", "ALTER EXTENSION hstore SET SCHEMA public", "extension hstore: schema" },
 };
 const size_t N_LEFTOVERS = sizeof(LEFTOVERS) / sizeof(*LEFTOVERS);
 

@@ -101,8 +101,9 @@ bool column_define(const struct objects *all, struct buf *out, const struct obje
 	if (options.len > 0)
 		buf_fmt(out, " OPTIONS (%s)", buf_text(&options));
 	ddl_expand(all, out, o, o->new,
-	           fact_value(o->new, "virtual") ? "[ COLLATE {collation}][ GENERATED ALWAYS AS ({generated}) VIRTUAL]"
-	                                         : "[ COLLATE {collation}][ GENERATED ALWAYS AS ({generated}) STORED]");
+	           fact_value(o->new, "virtual")
+	                   ? "[ COLLATE {collation}][ GENERATED ALWAYS AS ({generated}) VIRTUAL]"
+	                   : "[ COLLATE {collation}][ GENERATED ALWAYS AS ({generated}) STORED]");
 	if (identity) {
 		ddl_expand(all, out, o, o->new,
 		           strcmp(fact_value(o->new, "identity"), "always") == 0
@@ -142,8 +143,7 @@ static void put_right(struct writer *w, const struct object *o, const struct fac
 	if (!like && fact_value(above, "default") && !fact_value(is, "default"))
 		ddl_write(w, o, is, "drop default of", 0, ALTER_COLUMN "DROP DEFAULT");
 	/* Since 18 CREATE TABLE says what its own are. */
-	if (!same_value(is, above, "not null") &&
-	    (like || w->all->major < 18 || !object_makes(o->part_of)))
+	if (!same_value(is, above, "not null") && (like || w->all->major < 18 || !object_makes(o->part_of)))
 		not_null_change(w, o);
 }
 

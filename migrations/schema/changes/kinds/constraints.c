@@ -52,8 +52,9 @@ static bool validated_later(const struct objects *all, const struct object *o)
 	const struct object *table = o->part_of;
 
 	return (is_type(o, "check") || is_type(o, "foreign key")) && table && table->old && table->new &&
-	       !fact_value(o->new, "not valid") && !fact_value(o->new, "not enforced") && !has_children(all, table) &&
-	       !fact_value(table->new, "partition key") && strcmp(table->kind->name, "table") == 0;
+	       !fact_value(o->new, "not valid") && !fact_value(o->new, "not enforced") &&
+	       !has_children(all, table) && !fact_value(table->new, "partition key") &&
+	       strcmp(table->kind->name, "table") == 0;
 }
 
 static bool add_constraint(struct writer *w, const struct object *o, struct err *err)
@@ -102,7 +103,8 @@ static const struct property CONSTRAINT[] = {
 	{ "type", .how = HOW_REBUILD },
 	{ "definition", .decide = decide_definition },
 	{ "not valid", .decide = decide_validity, .unset = "ALTER TABLE {2} VALIDATE CONSTRAINT {1}" },
-	{ "not enforced", .decide = decide_enforced, .set = "ALTER TABLE {2} ALTER CONSTRAINT {1} NOT ENFORCED",
+	{ "not enforced", .decide = decide_enforced,
+	  .set = "ALTER TABLE {2} ALTER CONSTRAINT {1} NOT ENFORCED",
 	  .unset = "ALTER TABLE {2} ALTER CONSTRAINT {1} ENFORCED" },
 	{ "inherited", .how = HOW_FOLLOWS },
 	{ "triggers enabled", .how = HOW_REFUSED, .after = true },

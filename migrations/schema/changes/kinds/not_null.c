@@ -74,7 +74,8 @@ static void add(struct writer *w, const struct object *c)
 	cleanup_buf struct buf sql = BUF_INIT(BUF_TEXT_MAX);
 
 	if (!name && !fact_value(c->new, "not valid") && !fact_value(c->new, "no inherit")) {
-		ddl_write(w, c->part_of, c->new, "not null", 0, "ALTER TABLE {1} ALTER COLUMN {2} SET NOT NULL");
+		ddl_write(w, c->part_of, c->new, "not null", 0,
+		          "ALTER TABLE {1} ALTER COLUMN {2} SET NOT NULL");
 		return;
 	}
 	ddl_expand(w->all, &sql, c, c->new, "ALTER TABLE {1} ADD ");
@@ -103,8 +104,9 @@ static void change_domain(struct writer *w, const struct object *o, const struct
 static void change_without(struct writer *w, const struct object *o)
 {
 	bool whole = fact_value(o->part_of->new, "partition key");
-	cleanup_free char *sql = mem_fmt("ALTER TABLE %s ALTER COLUMN {2} %s NOT NULL", whole ? "{1}" : "{table}",
-	                                 fact_value(o->new, "not null") ? "SET" : "DROP");
+	cleanup_free char *sql =
+		mem_fmt("ALTER TABLE %s ALTER COLUMN {2} %s NOT NULL", whole ? "{1}" : "{table}",
+	                fact_value(o->new, "not null") ? "SET" : "DROP");
 
 	ddl_write(w, o, o->new, "not null", 0, sql);
 }
@@ -137,7 +139,8 @@ static bool create(struct writer *w, const struct object *o, struct err *err)
 static enum how decide_name(const struct objects *all, struct object *o)
 {
 	(void)all;
-	return fact_value(o->old, "inherited") || fact_value(o->new, "inherited") ? HOW_FOLLOWS : HOW_IN_PLACE;
+	return fact_value(o->old, "inherited") || fact_value(o->new, "inherited") ? HOW_FOLLOWS
+	                                                                          : HOW_IN_PLACE;
 }
 
 static void rename_to(struct writer *w, const struct object *o)
@@ -170,7 +173,8 @@ static bool alter_constraint(struct writer *w, const struct object *o, const cha
 
 	ddl_expand(w->all, &sql, o, o->new, "ALTER TABLE {1} ");
 	buf_fmt(&sql, "%s CONSTRAINT %s%s", before,
-	        real_name(w->all, o, value_differs(o, "constraint") && !fact_value(o->new, "inherited")), behind);
+	        real_name(w->all, o, value_differs(o, "constraint") && !fact_value(o->new, "inherited")),
+	        behind);
 	ddl_add(w, o, "alter", 0, buf_text(&sql));
 	return true;
 }
@@ -203,7 +207,8 @@ static bool is_partition(const struct fact *table) { return fact_value(table, "p
 static enum how decide_inherited(const struct objects *all, struct object *o)
 {
 	(void)all;
-	return fact_value(o->new, "inherited") && !is_partition(o->part_of->part_of->new) ? HOW_REFUSED : HOW_IN_PLACE;
+	return fact_value(o->new, "inherited") && !is_partition(o->part_of->part_of->new) ? HOW_REFUSED
+	                                                                                  : HOW_IN_PLACE;
 }
 
 static bool change_inherited(struct writer *w, const struct object *o, struct err *err)

@@ -141,7 +141,8 @@ static const struct property PUBLICATION[] = {
 	{ "via root", .set = "ALTER PUBLICATION {name} SET (publish_via_partition_root = true)",
 	  .unset = "ALTER PUBLICATION {name} SET (publish_via_partition_root = false)" },
 	/* Since 18: the letter is one of stored and none. */
-	{ "generated columns", .after = true, .set = "ALTER PUBLICATION {name} SET (publish_generated_columns = stored)",
+	{ "generated columns", .after = true,
+	  .set = "ALTER PUBLICATION {name} SET (publish_generated_columns = stored)",
 	  .unset = "ALTER PUBLICATION {name} SET (publish_generated_columns = none)" },
 	END_OF_PROPERTIES,
 };

@@ -132,8 +132,7 @@ static void add_type(struct writer *w, struct buf *sql, const struct object *o)
 		if (!fact_value(c->new, "default") && !fact_value(c->new, "not null"))
 			continue;
 		buf_str(sql, written++ ? ", " : " (");
-		ddl_expand(w->all, sql, c, c->new,
-		           "{2} WITH OPTIONS[ DEFAULT {default}]");
+		ddl_expand(w->all, sql, c, c->new, "{2} WITH OPTIONS[ DEFAULT {default}]");
 		not_null_define(w->all, sql, c, false);
 	}
 	buf_str(sql, written ? ")" : "");
