@@ -69,11 +69,12 @@ static bool stands_on_old_table(const struct objects *all, const struct fact *f)
 	       !fact_value(table->new, "partition key");
 }
 
-/* The index of a key that is asked for CONCURRENTLY; NULL: the key makes its own. */
+/* The index of a key that is asked for CONCURRENTLY; NULL: the key makes its own, as one of a period must. */
 static const struct object *index_before(const struct objects *all, const struct object *key)
 {
 	const struct object *index = index_of(all, key);
-	bool by_index = is_type(key, "primary key") || is_type(key, "unique");
+	bool by_index = (is_type(key, "primary key") || is_type(key, "unique")) &&
+	                !strstr(fact_value(key->new, "definition"), "WITHOUT OVERLAPS");
 
 	return all->concurrently && by_index && index && stands_on_old_table(all, index->new) ? index : NULL;
 }
