@@ -58,8 +58,6 @@ static bool validated_later(const struct objects *all, const struct object *o)
 	       strcmp(table->kind->name, "table") == 0;
 }
 
-static bool create_index(struct writer *w, const struct object *o, struct err *err);
-
 /* A partitioned table's index is made alone; its partitions' are attached. */
 static bool stands_on_old_table(const struct objects *all, const struct fact *f)
 {
@@ -67,6 +65,32 @@ static bool stands_on_old_table(const struct objects *all, const struct fact *f)
 
 	return table && table->old && table->new && !object_makes(table) &&
 	       !fact_value(table->new, "partition key");
+}
+
+static bool create_index(struct writer *w, const struct object *o, struct err *err)
+{
+	static const char CREATE[] = "CREATE INDEX ", UNIQUE[] = "CREATE UNIQUE INDEX ";
+	const char *definition = fact_value(o->new, "definition"),
+		   *plain = words_find(definition, " USING btree (");
+	size_t front = strlen(text_starts(definition, UNIQUE) ? UNIQUE : CREATE);
+	bool concurrent = w->all->concurrently && stands_on_old_table(w->all, o->new);
+	cleanup_buf struct buf sql = BUF_INIT(BUF_TEXT_MAX);
+
+	if (fact_value(o->new, "invalid") && !text_starts(words_find(definition, " ON "), " ON ONLY"))
+		return err_set(err, ERR_REFUSED, "index %s: it is invalid, and no statement makes one",
+		               o->new->name);
+	buf_fmt(&sql, "%.*s%s", (int)front, definition, concurrent ? "CONCURRENTLY " : "");
+	definition += front;
+	/* btree is what everyone means. */
+	if (plain) {
+		buf_fmt(&sql, "%.*s", (int)(plain - definition), definition);
+		definition = plain + strlen(" USING btree");
+	}
+	buf_str(&sql, definition);
+	ddl_expand(w->all, &sql, o, o->new, "[ TABLESPACE {tablespace\"}]");
+	ddl_add(w, o, "create", HAZARD_INDEX_BUILD | (concurrent ? HAZARD_NOT_TRANSACTIONAL : 0U),
+	        buf_text(&sql));
+	return true;
 }
 
 /* The index of a key that is asked for CONCURRENTLY; NULL: the key makes its own, as one of a period must. */
@@ -164,32 +188,6 @@ static const struct kind KIND_CONSTRAINT = {
 	.properties = CONSTRAINT,
 	.write_create = add_constraint,
 };
-
-static bool create_index(struct writer *w, const struct object *o, struct err *err)
-{
-	static const char CREATE[] = "CREATE INDEX ", UNIQUE[] = "CREATE UNIQUE INDEX ";
-	const char *definition = fact_value(o->new, "definition"),
-		   *plain = words_find(definition, " USING btree (");
-	size_t front = strlen(text_starts(definition, UNIQUE) ? UNIQUE : CREATE);
-	bool concurrent = w->all->concurrently && stands_on_old_table(w->all, o->new);
-	cleanup_buf struct buf sql = BUF_INIT(BUF_TEXT_MAX);
-
-	if (fact_value(o->new, "invalid") && !text_starts(words_find(definition, " ON "), " ON ONLY"))
-		return err_set(err, ERR_REFUSED, "index %s: it is invalid, and no statement makes one",
-		               o->new->name);
-	buf_fmt(&sql, "%.*s%s", (int)front, definition, concurrent ? "CONCURRENTLY " : "");
-	definition += front;
-	/* btree is what everyone means. */
-	if (plain) {
-		buf_fmt(&sql, "%.*s", (int)(plain - definition), definition);
-		definition = plain + strlen(" USING btree");
-	}
-	buf_str(&sql, definition);
-	ddl_expand(w->all, &sql, o, o->new, "[ TABLESPACE {tablespace\"}]");
-	ddl_add(w, o, "create", HAZARD_INDEX_BUILD | (concurrent ? HAZARD_NOT_TRANSACTIONAL : 0U),
-	        buf_text(&sql));
-	return true;
-}
 
 static bool drop_index(struct writer *w, const struct object *o, struct err *err)
 {
