@@ -229,6 +229,15 @@ static const struct change *find_change(const struct changes *c, const char *par
 	return NULL;
 }
 
+static void must_become(struct db *from, struct db *to, const struct changes_options *options,
+                        struct changes *out)
+{
+	struct err err = ERR_INIT;
+
+	if (!schema_changes(from, to, NULL, options, out, &err) || !apply(from, out, &err))
+		fail_msg("%s", err.msg);
+}
+
 static void test_renames_keep_rows(void **state)
 {
 	static const struct pair p = {
@@ -245,8 +254,7 @@ static void test_renames_keep_rows(void **state)
 	int64_t sum = 0;
 
 	(void)state;
-	if (!schema_changes(from, to, NULL, &options, &changes, &err) || !apply(from, &changes, &err))
-		fail_msg("%s", err.msg);
+	must_become(from, to, &options, &changes);
 	assert_int_equal(changes.n, 2);
 	assert_string_equal(changes.v[0].sql, "ALTER TABLE public.t RENAME TO u");
 	assert_true(db_int(from, "SELECT sum(a + c) FROM public.u", DB_NO_ARGS, &sum, &err));
@@ -265,11 +273,9 @@ static void test_hazards(void **state)
 	const struct changes_options options = { .concurrently = true };
 	cleanup_db struct db *from = make_db("ch_from", &p, false), *to = make_db("ch_to", &p, true);
 	cleanup_changes struct changes changes = { .v = NULL };
-	struct err err = ERR_INIT;
 
 	(void)state;
-	if (!schema_changes(from, to, NULL, &options, &changes, &err) || !apply(from, &changes, &err))
-		fail_msg("%s", err.msg);
+	must_become(from, to, &options, &changes);
 	assert_int_equal(find_change(&changes, "DROP COLUMN c")->hazards,
 	                 HAZARD_DATA_LOSS | HAZARD_EXCLUSIVE_LOCK);
 	assert_int_equal(find_change(&changes, "ALTER COLUMN a TYPE")->hazards,
@@ -293,11 +299,9 @@ static void test_concurrently(void **state)
 	const struct changes_options options = { .concurrently = true };
 	cleanup_db struct db *from = make_db("ch_from", &p, false), *to = make_db("ch_to", &p, true);
 	cleanup_changes struct changes changes = { .v = NULL };
-	struct err err = ERR_INIT;
 
 	(void)state;
-	if (!schema_changes(from, to, NULL, &options, &changes, &err) || !apply(from, &changes, &err))
-		fail_msg("%s", err.msg);
+	must_become(from, to, &options, &changes);
 	assert_int_equal(find_change(&changes, "CREATE UNIQUE INDEX CONCURRENTLY t_pkey")->hazards,
 	                 HAZARD_INDEX_BUILD | HAZARD_NOT_TRANSACTIONAL);
 	assert_int_equal(
@@ -347,11 +351,9 @@ static void test_hazards_to_others(void **state)
 	};
 	cleanup_db struct db *from = make_db("ch_from", &p, false), *to = make_db("ch_to", &p, true);
 	cleanup_changes struct changes changes = { .v = NULL };
-	struct err err = ERR_INIT;
 
 	(void)state;
-	if (!schema_changes(from, to, NULL, NULL, &changes, &err) || !apply(from, &changes, &err))
-		fail_msg("%s", err.msg);
+	must_become(from, to, NULL, &changes);
 	for (size_t i = 0; i < sizeof(CASES) / sizeof(*CASES); i++)
 		if (find_change(&changes, CASES[i].part)->hazards != CASES[i].hazards)
 			fail_msg("%s: hazards %u", CASES[i].part,
