@@ -162,7 +162,8 @@ no_dump_sessions() { [ "$(sql "SELECT count(*) FROM pg_stat_activity WHERE appli
   wait_until 10 gone "$(cat child)"
 }
 
-gone() { ! kill -0 "$1" 2>/dev/null; }
+# One that has ended and that nobody has buried yet is gone.
+gone() { ! kill -0 "$1" 2>/dev/null || ps -o stat= -p "$1" | grep -q '^Z'; }
 
 @test "the runner is killed while a guarded command runs: nothing that it started goes on" {
   printf '%s\n' "sleep 4321 & echo \$! >child" 'echo $$ >shell; wait' >command.sh
