@@ -3,6 +3,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "migrations/schema/changes.h"
 #include "runner/guard/left.h"
 #include "runner/guard/renames.h"
@@ -115,19 +116,52 @@ static void print_changes(struct app *app, const struct changes *changes)
 
 /* ------------------------------------------------------------------ two sources */
 
-/* Adds what the desired state says of renames in comments, where it is not done yet; what may be another is told: the
- * output is a script, and asks nothing. */
-static bool find_renames(const struct source *from, const struct source *to,
+static bool read_both(const struct source *from, const struct source *to,
+                      const struct schema_options *options, struct schema **old, struct schema **new,
+                      struct err *err)
+{
+	return schema_read(source_db(from), options, old, err) &&
+	       schema_read(source_db(to), options, new, err);
+}
+
+/* What the desired state says of renames in comments, where it is not done yet. */
+static bool add_comments(const struct source *from, const struct source *to,
                          const struct schema_options *options, struct renames *renames, struct err *err)
+{
+	cleanup_schema struct schema *old = NULL, *new = NULL;
+
+	if (source_renames(to)->n == 0)
+		return true;
+	if (!read_both(from, to, options, &old, &new, err))
+		return false;
+	renames_add_open(renames, source_renames(to), old, new);
+	return true;
+}
+
+/* Whether something goes that could have another name instead. */
+static bool has_drops(const struct changes *changes)
+{
+	for (size_t i = 0; i < changes->n; i++)
+		if ((changes->v[i].hazards & HAZARD_DATA_LOSS) ||
+		    text_starts(changes->v[i].sql, "DROP TYPE ") ||
+		    text_starts(changes->v[i].sql, "DROP DOMAIN "))
+			return true;
+	return false;
+}
+
+/* What may be a rename is told: the output is a script, and asks nothing. */
+static bool tell_likely(const struct source *from, const struct source *to,
+                        const struct schema_options *options, const struct renames *renames,
+                        const struct changes *changes, struct err *err)
 {
 	cleanup_schema struct schema *old = NULL, *new = NULL;
 	cleanup_likely_renames struct likely_renames likely = { .v = NULL };
 	cleanup_strv struct strv lines = STRV_INIT;
 
-	if (!schema_read(source_db(from), options, &old, err) ||
-	    !schema_read(source_db(to), options, &new, err))
+	if (!has_drops(changes))
+		return true;
+	if (!read_both(from, to, options, &old, &new, err))
 		return false;
-	renames_add_open(renames, source_renames(to), old, new);
 	renames_likely(renames, old, new, &likely);
 	renames_tell(&likely, &lines);
 	for (size_t i = 0; i < lines.n; i++)
@@ -146,10 +180,11 @@ static bool compare(struct app *app, const struct source *from, const struct sou
 	if (!ledger_open(source_db(from), &names, &ledger, err))
 		return false;
 	const struct schema_options options = { .version_table = ledger_table(ledger) };
-	if (!find_renames(from, to, &options, renames, err))
+	if (!add_comments(from, to, &options, renames, err))
 		return false;
 	const struct changes_options how = { renames->v, renames->n, o->concurrently };
-	if (!schema_changes(source_db(from), source_db(to), &options, &how, &changes, err))
+	if (!schema_changes(source_db(from), source_db(to), &options, &how, &changes, err) ||
+	    !tell_likely(from, to, &options, renames, &changes, err))
 		return false;
 	print_changes(app, &changes);
 	app->status = o->exit_code && changes.n > 0 ? 3 : 0;
