@@ -1,4 +1,5 @@
 #include "migrations/schema/changes/steps.h"
+#include "migrations/schema/changes/words.h"
 
 #include "base/cleanup.h"
 #include "base/mem.h"
@@ -148,6 +149,24 @@ static void pair_new(const struct objects *all, struct graph *g, struct object *
 	add_pair(g, make_of(user), user->make_step, user, false);
 	if (object_drops(user))
 		add_pair(g, drop_of(user), make_of(user), user, false);
+}
+
+/* A sequence gets its owner by its table's statement: what is granted on it comes behind that. */
+static void pair_grant(const struct objects *all, struct graph *g, struct object *grant)
+{
+	const struct object *on = grant->part_of;
+	const char *column = on && on->new ? fact_value(on->new, "owned by") : NULL;
+	cleanup_free char *table = NULL;
+	const struct object *owner;
+
+	if (on && on->new && !column)
+		column = fact_value(on->new, "identity of");
+	if (!column || strcmp(grant->kind->name, "grant") != 0)
+		return;
+	table = mem_strndup(column, (size_t)(words_find_last(column, ".") - column));
+	owner = objects_find(all, "table", table);
+	if (owner && owner->action == ACTION_ALTER)
+		add_pair(g, owner->make_step, make_of(grant), grant, false);
 }
 
 /* Relations, and types but for columns and indexes, have names in common. */
@@ -382,6 +401,7 @@ static void add_pairs(const struct objects *all, struct graph *g)
 		if (object_makes(o) || o->action == ACTION_ALTER) {
 			pair_new(all, g, o);
 			pair_names(all, g, o);
+			pair_grant(all, g, o);
 		}
 	}
 }
