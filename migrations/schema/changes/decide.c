@@ -1,5 +1,6 @@
 #include "migrations/schema/changes/ddl.h"
 #include "migrations/schema/changes/heirs.h"
+#include "migrations/schema/changes/kinds/grants.h"
 #include "migrations/schema/changes/steps.h"
 #include "migrations/schema/store.h"
 
@@ -106,6 +107,18 @@ static void decide_classes(const struct objects *all)
 	}
 }
 
+/* What goes with an owner is given again. */
+static void decide_grants(const struct objects *all)
+{
+	for (size_t i = 0; i < all->n; i++) {
+		struct object *o = &all->v[i];
+
+		if (strcmp(o->kind->name, "grant") == 0 && o->old && o->new &&
+		    o->action == ACTION_NONE &&grant_is_handed_over(o))
+			o->action = ACTION_ALTER;
+	}
+}
+
 bool steps_decide(struct objects *all, struct err *err)
 {
 	for (size_t i = 0; i < all->n; i++) {
@@ -127,5 +140,6 @@ bool steps_decide(struct objects *all, struct err *err)
 		}
 	}
 	decide_classes(all);
+	decide_grants(all);
 	return heirs_decide(all, err);
 }

@@ -151,20 +151,28 @@ static void pair_new(const struct objects *all, struct graph *g, struct object *
 		add_pair(g, drop_of(user), make_of(user), user, false);
 }
 
-/* A sequence gets its owner by its table's statement: what is granted on it comes behind that. */
+/* The table whose statement gives an owner to what is granted on: a column, a sequence.  NULL: none. */
+static const struct object *owning_table(const struct objects *all, const struct object *on)
+{
+	const char *column = on->new ? fact_value(on->new, "owned by") : NULL;
+	cleanup_free char *table = NULL;
+
+	if (strcmp(on->kind->name, "column") == 0)
+		return on->part_of;
+	if (on->new && !column)
+		column = fact_value(on->new, "identity of");
+	if (!column)
+		return NULL;
+	table = mem_strndup(column, (size_t)(words_find_last(column, ".") - column));
+	return objects_find(all, "table", table);
+}
+
+/* With OWNER TO the old owner's privileges go: what it is granted comes behind that. */
 static void pair_grant(const struct objects *all, struct graph *g, struct object *grant)
 {
-	const struct object *on = grant->part_of;
-	const char *column = on && on->new ? fact_value(on->new, "owned by") : NULL;
-	cleanup_free char *table = NULL;
-	const struct object *owner;
+	bool is_grant = strcmp(grant->kind->name, "grant") == 0 && grant->part_of;
+	const struct object *owner = is_grant ? owning_table(all, grant->part_of) : NULL;
 
-	if (on && on->new && !column)
-		column = fact_value(on->new, "identity of");
-	if (!column || strcmp(grant->kind->name, "grant") != 0)
-		return;
-	table = mem_strndup(column, (size_t)(words_find_last(column, ".") - column));
-	owner = objects_find(all, "table", table);
 	if (owner && owner->action == ACTION_ALTER)
 		add_pair(g, owner->make_step, make_of(grant), grant, false);
 }

@@ -23,3 +23,6 @@ CREATE SCHEMA one;
 GRANT CREATE ON SCHEMA one TO pg_monitor WITH GRANT OPTION;
 CREATE TABLE numbered (id int GENERATED ALWAYS AS IDENTITY);
 GRANT USAGE ON SEQUENCE numbered_id_seq TO pg_monitor;
+CREATE TABLE kept (id bigint);
+ALTER TABLE kept OWNER TO pg_monitor;
+GRANT UPDATE (id) ON kept TO pg_monitor;

@@ -18,3 +18,5 @@ CREATE SCHEMA one;
 ALTER SCHEMA one OWNER TO pg_monitor;
 CREATE TABLE numbered (id bigint GENERATED ALWAYS AS IDENTITY (START 100));
 ALTER TABLE numbered OWNER TO pg_monitor;
+CREATE TABLE kept (id bigint);
+GRANT UPDATE (id) ON kept TO pg_monitor;

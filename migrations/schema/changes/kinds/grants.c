@@ -32,7 +32,7 @@ static const struct object *handed_over(const struct object *grant)
 
 /* With OWNER TO the privileges of the old owner become the new one's (aclnewowner() of acl.c), by then those that owners
  * have: owners_undo() sees to that.  Of columns they have none. */
-static bool is_handed_over(const struct object *grant)
+bool grant_is_handed_over(const struct object *grant)
 {
 	const struct object *on = handed_over(grant);
 	const char *to = words_find_last(object_fact(grant)->name, " to ");
@@ -160,7 +160,8 @@ static bool change_grant(struct writer *w, const struct object *o, struct err *e
 	cleanup_target struct target t = { .on = NULL };
 
 	return find_target(o, &t, err) &&
-	       change_privileges(w, o, &t, object_makes(o) || is_handed_over(o) ? NULL : o->old, o->new, err);
+	       change_privileges(w, o, &t, object_makes(o) || grant_is_handed_over(o) ? NULL : o->old, o->new,
+	                         err);
 }
 
 /* From what a role has of it to what it has without a word. */

@@ -19,4 +19,7 @@ MUST_CHECK bool owners_undo(struct writer *w, const struct object *o, struct err
 /* Whether it holds for what the role makes. */
 bool presets_are_of(const struct object *preset, const char *role);
 
+/* Whether owners_undo() takes it back, so that it has to be given again even where it is the same on both sides. */
+bool grant_is_handed_over(const struct object *grant);
+
 #endif
