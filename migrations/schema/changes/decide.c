@@ -107,14 +107,14 @@ static void decide_classes(const struct objects *all)
 	}
 }
 
-/* What goes with an owner is given again. */
+/* What goes with an owner, or with a grant on the table, is given again. */
 static void decide_grants(const struct objects *all)
 {
 	for (size_t i = 0; i < all->n; i++) {
 		struct object *o = &all->v[i];
 
-		if (strcmp(o->kind->name, "grant") == 0 && o->old && o->new &&
-		    o->action == ACTION_NONE &&grant_is_handed_over(o))
+		if (strcmp(o->kind->name, "grant") == 0 && o->old && o->new && o->action == ACTION_NONE &&
+		    (grant_is_handed_over(o) || grant_is_taken_along(all, o)))
 			o->action = ACTION_ALTER;
 	}
 }

@@ -1,3 +1,4 @@
+#include "migrations/schema/changes/kinds/grants.h"
 #include "migrations/schema/changes/steps.h"
 #include "migrations/schema/changes/words.h"
 
@@ -167,14 +168,20 @@ static const struct object *owning_table(const struct objects *all, const struct
 	return objects_find(all, "table", table);
 }
 
-/* With OWNER TO the old owner's privileges go: what it is granted comes behind that. */
+/* With OWNER TO the old owner's privileges go, with REVOKE on a table those on its columns: what is granted comes behind. */
 static void pair_grant(const struct objects *all, struct graph *g, struct object *grant)
 {
 	bool is_grant = strcmp(grant->kind->name, "grant") == 0 && grant->part_of;
 	const struct object *owner = is_grant ? owning_table(all, grant->part_of) : NULL;
 
+	const struct object *on_table = is_grant ? grant_of_table(all, grant) : NULL;
+
 	if (owner && owner->action == ACTION_ALTER)
 		add_pair(g, owner->make_step, make_of(grant), grant, false);
+	if (on_table) {
+		add_pair(g, on_table->drop_step, make_of(grant), grant, false);
+		add_pair(g, on_table->make_step, make_of(grant), grant, false);
+	}
 }
 
 /* Relations, and types but for columns and indexes, have names in common. */

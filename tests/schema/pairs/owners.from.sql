@@ -26,3 +26,6 @@ GRANT USAGE ON SEQUENCE numbered_id_seq TO pg_monitor;
 CREATE TABLE kept (id bigint);
 ALTER TABLE kept OWNER TO pg_monitor;
 GRANT UPDATE (id) ON kept TO pg_monitor;
+CREATE TABLE columns (id bigint, n int);
+GRANT SELECT, UPDATE ON columns TO pg_monitor;
+GRANT UPDATE (id) ON columns TO pg_monitor;

@@ -20,3 +20,7 @@ CREATE TABLE numbered (id bigint GENERATED ALWAYS AS IDENTITY (START 100));
 ALTER TABLE numbered OWNER TO pg_monitor;
 CREATE TABLE kept (id bigint);
 GRANT UPDATE (id) ON kept TO pg_monitor;
+CREATE TABLE columns (id bigint, n int);
+GRANT SELECT ON columns TO pg_monitor;
+GRANT UPDATE (id) ON columns TO pg_monitor;
+GRANT UPDATE (n) ON columns TO pg_monitor;

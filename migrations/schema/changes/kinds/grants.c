@@ -41,6 +41,25 @@ bool grant_is_handed_over(const struct object *grant)
 	return on && (is_owner(on->old, grantee) || (is_owner(on->new, grantee) && on == grant->part_of));
 }
 
+const struct object *grant_of_table(const struct objects *all, const struct object *grant)
+{
+	const struct object *column = grant->part_of;
+	cleanup_free char *name = NULL;
+
+	if (!column || strcmp(column->kind->name, "column") != 0)
+		return NULL;
+	name = mem_fmt("table %s%s", object_fact(column->part_of)->name,
+	               words_find_last(object_fact(grant)->name, " to "));
+	return objects_find(all, "grant", name);
+}
+
+bool grant_is_taken_along(const struct objects *all, const struct object *grant)
+{
+	const struct object *on_table = grant_of_table(all, grant);
+
+	return on_table && on_table->old && (!on_table->new || value_differs(on_table, "privileges"));
+}
+
 /* One side's privileges: what its fact says; without one what the object was made with. */
 static void privileges(struct strv *out, const struct objects *all, const struct object *o,
                        const char *base_kind, const struct fact *side)
@@ -158,10 +177,12 @@ static bool change_privileges(struct writer *w, const struct object *o, const st
 static bool change_grant(struct writer *w, const struct object *o, struct err *err)
 {
 	cleanup_target struct target t = { .on = NULL };
+	const struct fact *old = object_makes(o) || grant_is_handed_over(o) ? NULL : o->old;
 
-	return find_target(o, &t, err) &&
-	       change_privileges(w, o, &t, object_makes(o) || grant_is_handed_over(o) ? NULL : o->old, o->new,
-	                         err);
+	if (!find_target(o, &t, err) || !change_privileges(w, o, &t, old, o->new, err))
+		return false;
+	return !old || !o->new || !grant_is_taken_along(w->all, o) ||
+	       change_privileges(w, o, &t, NULL, o->new, err);
 }
 
 /* From what a role has of it to what it has without a word. */

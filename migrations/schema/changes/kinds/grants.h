@@ -22,4 +22,9 @@ bool presets_are_of(const struct object *preset, const char *role);
 /* Whether owners_undo() takes it back, so that it has to be given again even where it is the same on both sides. */
 bool grant_is_handed_over(const struct object *grant);
 
+/* Of a column's grant: the one that the same role has on the table; NULL: none.  REVOKE on a table takes the role's
+ * privileges on its columns along. */
+const struct object *grant_of_table(const struct objects *all, const struct object *grant);
+bool grant_is_taken_along(const struct objects *all, const struct object *grant);
+
 #endif
