@@ -60,8 +60,8 @@ const struct kind *kind_within(const struct kind *kind, const struct object *who
 
 extern const struct kind *const KIND_TABLES[], *const KIND_COLUMNS[], *const KIND_CONSTRAINTS[], *const KIND_SEQUENCES[],
 	*const KIND_VIEWS[], *const KIND_SATELLITES[], *const KIND_GRANTS[], *const KIND_ROUTINES[],
-	*const KIND_TYPES[], *const KIND_OPERATORS[], *const KIND_OUTSIDE[], *const KIND_TEXTSEARCH[],
-	*const KIND_NOT_NULLS[];
+	*const KIND_TYPES[], *const KIND_COMPOSITES[], *const KIND_RANGES[], *const KIND_COLLATIONS[],
+	*const KIND_OPERATORS[], *const KIND_OUTSIDE[], *const KIND_TEXTSEARCH[], *const KIND_NOT_NULLS[];
 extern const struct kind KIND_VIEW_COLUMN;
 
 #define OWNED_BY(noun) \

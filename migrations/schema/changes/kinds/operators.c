@@ -306,7 +306,44 @@ static const struct kind KIND_TRANSFORM = {
 	.write_drop = drop_transform,
 };
 
-const struct kind *const KIND_OPERATORS[] = { &KIND_OPERATOR,        &KIND_CLASS,
-	                                      &KIND_FAMILY,          &KIND_FAMILY_OPERATOR,
-	                                      &KIND_FAMILY_FUNCTION, &KIND_METHOD,
-	                                      &KIND_TRANSFORM,       NULL };
+static bool create_cast(struct writer *w, const struct object *o, struct err *err)
+{
+	const char *method = fact_value(o->new, "method"), *context = fact_value(o->new, "context");
+	cleanup_buf struct buf sql = BUF_INIT(BUF_TEXT_MAX);
+
+	(void)err;
+	ddl_expand(w->all, &sql, o, o->new, "CREATE CAST {name}[ WITH FUNCTION {function}]");
+	if (strcmp(method, "function") != 0)
+		buf_str(&sql, strcmp(method, "inout") == 0 ? " WITH INOUT" : " WITHOUT FUNCTION");
+	if (strcmp(context, "explicit") != 0)
+		buf_str(&sql, strcmp(context, "implicit") == 0 ? " AS IMPLICIT" : " AS ASSIGNMENT");
+	ddl_add(w, o, "create", 0, buf_text(&sql));
+	return true;
+}
+
+static const struct property CAST[] = {
+	{ "function", .how = HOW_REBUILD },
+	{ "method", .how = HOW_REBUILD },
+	{ "context", .how = HOW_REBUILD },
+	{ "part of its type", .how = HOW_REFUSED },
+	END_OF_PROPERTIES,
+};
+
+static const struct kind KIND_CAST = {
+	.name = "cast",
+	.noun = "CAST",
+	.rank = 38,
+	.drop = "DROP CAST {name}",
+	.properties = CAST,
+	.write_create = create_cast,
+};
+
+const struct kind *const KIND_OPERATORS[] = { &KIND_OPERATOR,
+	                                      &KIND_CLASS,
+	                                      &KIND_FAMILY,
+	                                      &KIND_FAMILY_OPERATOR,
+	                                      &KIND_FAMILY_FUNCTION,
+	                                      &KIND_METHOD,
+	                                      &KIND_CAST,
+	                                      &KIND_TRANSFORM,
+	                                      NULL };
