@@ -1,5 +1,6 @@
 #include "migrations/schema/changes.h"
 
+#include "migrations/schema/changes/alike.h"
 #include "migrations/schema/changes/ddl.h"
 #include "migrations/schema/changes/steps.h"
 
@@ -32,10 +33,10 @@ void changes_clear(struct changes *c)
 	*c = (struct changes){ .v = NULL };
 }
 
-static void add_plain(struct changes *out, const char *sql, const char *about, unsigned hazards)
+void changes_add(struct changes *c, const char *sql, const char *about, unsigned hazards)
 {
-	out->v = mem_grow(out->v, out->n + 1, sizeof(*out->v));
-	out->v[out->n++] =
+	c->v = mem_grow(c->v, c->n + 1, sizeof(*c->v));
+	c->v[c->n++] =
 		(struct change){ .sql = mem_strdup(sql), .about = mem_strdup(about), .hazards = hazards };
 }
 
@@ -45,7 +46,7 @@ static void add_renames(const struct side *from, const struct changes_options *o
 		cleanup_free char *about =
 			mem_fmt("%s: rename to %s", options->renames[i].from, options->renames[i].to);
 
-		add_plain(out, from->renames.v[i], about, HAZARD_EXCLUSIVE_LOCK);
+		changes_add(out, from->renames.v[i], about, HAZARD_EXCLUSIVE_LOCK);
 	}
 }
 
@@ -72,7 +73,7 @@ static void repeat_setting(struct changes *c)
 
 	for (size_t i = 0; i < c->n; i++) {
 		if (c->v[i].commit_before) {
-			add_plain(&out, BODIES, BODIES_ABOUT, 0);
+			changes_add(&out, BODIES, BODIES_ABOUT, 0);
 			out.v[out.n - 1].commit_before = true;
 			c->v[i].commit_before = false;
 		}
@@ -103,7 +104,7 @@ static bool write_all(struct objects *all, struct changes *out, struct err *err)
 	if (!steps_decide(all, err) || !steps_order(all, &steps, &n, err))
 		return false;
 	if (makes_functions(all))
-		add_plain(out, BODIES, BODIES_ABOUT, 0);
+		changes_add(out, BODIES, BODIES_ABOUT, 0);
 	for (size_t i = 0; ok && i < n; i++)
 		ok = write_step(&w, &steps[i], err);
 	strv_clear(&w.added);
@@ -117,9 +118,12 @@ bool side_changes(const struct side *old, const struct side *new, const struct c
 {
 	struct objects all = { .concurrently = options && options->concurrently, .major = old->major };
 	cleanup_changes struct changes made = { .v = NULL };
+	struct side renamed = *old;
 
-	objects_match(old, new, &all);
 	add_renames(old, options, &made);
+	cleanup_schema struct schema *alike = alike_rename(old->facts, new->facts, &made);
+	renamed.facts = alike ? alike : old->facts;
+	objects_match(&renamed, new, &all);
 	bool ok = write_all(&all, &made, err);
 	objects_clear(&all);
 	if (!ok)

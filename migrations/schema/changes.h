@@ -53,6 +53,8 @@ struct changes_options {
  */
 MUST_CHECK bool schema_changes(struct db *from, struct db *to, const struct schema_options *schema,
                                const struct changes_options *options, struct changes *out, struct err *err);
+/* One more at the end; texts are copied. */
+void changes_add(struct changes *c, const char *sql, const char *about, unsigned hazards);
 void changes_clear(struct changes *c);
 #define cleanup_changes __attribute__((cleanup(changes_clear)))
 

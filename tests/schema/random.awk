@@ -442,5 +442,5 @@ BEGIN {
 	plain_tables(); typed_table(); inheritance(); heirs(); partitions()
 	seed_by("rest")
 	foreign_keys(); views(); routines_after_tables(); triggers(); publications()
-	text_search(); foreign_data(); operators(); casts(); extension_dependencies(); event_triggers()
+	text_search(); foreign_data(); operators(); casts(); extension_dependencies(); other_names(); event_triggers()
 }

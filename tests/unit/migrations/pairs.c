@@ -133,6 +133,27 @@ const struct pair PAIRS_OF_RELATIONS[] = {
 	  " ALTER c SET DEFAULT 3, ADD CHECK (c > 0), ADD FOREIGN KEY (c) REFERENCES o, ADD UNIQUE (a, c);"
 	  " CREATE INDEX p_b ON p (b); ALTER TABLE p_1 ALTER c SET DEFAULT 4",
 	  "CREATE INDEX p_b ON ONLY public.p", "DROP INDEX public.p_b" },
+	{ "a key's name is a table's", NULL,
+	  "CREATE TABLE t (a integer PRIMARY KEY); CREATE TABLE k (b integer)",
+	  "CREATE TABLE t (a integer CONSTRAINT k PRIMARY KEY)", "ADD CONSTRAINT k PRIMARY KEY",
+	  "RENAME CONSTRAINT k TO t_pkey" },
+	{ "a check's name is a trigger's",
+	  "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN new;END'",
+	  "CREATE TABLE t (a integer CONSTRAINT c CHECK (a > 0)); CREATE CONSTRAINT TRIGGER g AFTER INSERT "
+	  "ON t"
+	  " FOR EACH ROW EXECUTE FUNCTION f()",
+	  "CREATE TABLE t (a integer CONSTRAINT g CHECK (a > 0))", "ADD CONSTRAINT g CHECK",
+	  "RENAME CONSTRAINT g TO c" },
+	{ "another name of a check with heirs", NULL,
+	  "CREATE TABLE t (a integer CONSTRAINT c CHECK (a > 0)); CREATE TABLE u () INHERITS (t)",
+	  "CREATE TABLE t (a integer CONSTRAINT d CHECK (a > 0)); CREATE TABLE u () INHERITS (t)",
+	  "ADD CONSTRAINT d", "ADD CONSTRAINT c" },
+	{ "indexes of partitions change places",
+	  "CREATE TABLE p (a integer, b integer) PARTITION BY LIST (a);"
+	  " CREATE TABLE p_1 PARTITION OF p FOR VALUES IN (1)",
+	  "CREATE INDEX i ON p (a); CREATE INDEX j ON p (b)",
+	  "CREATE INDEX k ON p (b); CREATE INDEX j ON p (a); ALTER INDEX p_1_a_idx RENAME TO p_1_a", NULL,
+	  NULL },
 	{ "partition bound", "CREATE TABLE p (a integer) PARTITION BY LIST (a)",
 	  "CREATE TABLE p_1 PARTITION OF p FOR VALUES IN (1)",
 	  "CREATE TABLE p_1 PARTITION OF p FOR VALUES IN (1, 2)",

@@ -261,6 +261,47 @@ static void test_renames_keep_rows(void **state)
 	assert_int_equal(sum, 3);
 }
 
+/* No key is dropped and no index built for another name. */
+static void test_other_names(void **state)
+{
+	static const struct pair p = {
+		.from = "CREATE TABLE t (a integer CONSTRAINT a_key PRIMARY KEY, b integer NOT NULL "
+			"CONSTRAINT b_one "
+			"UNIQUE CONSTRAINT b_pos CHECK (b > 0)); CREATE TABLE u (a integer CONSTRAINT u_t "
+			"REFERENCES t);"
+			" CREATE INDEX t_b ON t (b DESC) WHERE b > 1; CREATE INDEX \"Ü on x\" ON t ((a + b));"
+			" COMMENT ON CONSTRAINT b_one ON t IS 'one'; COMMENT ON INDEX t_b IS 'b';"
+			" ALTER TABLE t REPLICA IDENTITY USING INDEX b_one; ALTER TABLE t CLUSTER ON a_key;"
+			" ALTER INDEX \"Ü on x\" ALTER COLUMN 1 SET STATISTICS 300;"
+			" CREATE TABLE q (a integer, CONSTRAINT q_a PRIMARY KEY (a)) PARTITION BY LIST (a);"
+			" CREATE TABLE q_1 PARTITION OF q FOR VALUES IN (1)",
+		.to = "CREATE TABLE t (a integer CONSTRAINT t_pkey PRIMARY KEY, b integer NOT NULL "
+		      "CONSTRAINT \"B\" "
+		      "UNIQUE CONSTRAINT \"b pos\" CHECK (b > 0)); CREATE TABLE u (a integer CONSTRAINT u_2 "
+		      "REFERENCES "
+		      "t); CREATE INDEX t_b_idx ON t (b DESC) WHERE b > 1; CREATE INDEX t_sum ON t ((a + b));"
+		      " COMMENT ON CONSTRAINT \"B\" ON t IS 'one'; COMMENT ON INDEX t_b_idx IS 'b';"
+		      " ALTER TABLE t REPLICA IDENTITY USING INDEX \"B\"; ALTER TABLE t CLUSTER ON t_pkey;"
+		      " ALTER INDEX t_sum ALTER COLUMN 1 SET STATISTICS 300;"
+		      " CREATE TABLE q (a integer, CONSTRAINT \"q.a\" PRIMARY KEY (a)) PARTITION BY LIST (a);"
+		      " CREATE TABLE q_1 PARTITION OF q FOR VALUES IN (1); ALTER INDEX q_1_pkey RENAME TO "
+		      "q_one",
+	};
+	cleanup_db struct db *from = make_db("ch_from", &p, false), *to = make_db("ch_to", &p, true);
+	cleanup_changes struct changes changes = { .v = NULL };
+
+	(void)state;
+	must_become(from, to, NULL, &changes);
+	for (size_t i = 0; i < changes.n; i++)
+		if (!strstr(changes.v[i].sql, " RENAME "))
+			fail_msg("%s", changes.v[i].sql);
+	assert_int_equal(changes.n, 8);
+	assert_int_equal(find_change(&changes, "ALTER INDEX public.t_b RENAME TO t_b_idx")->hazards, 0);
+	assert_int_equal(find_change(&changes, "RENAME CONSTRAINT a_key TO t_pkey")->hazards,
+	                 HAZARD_EXCLUSIVE_LOCK);
+	assert_true(becomes(from, to, NULL));
+}
+
 static void test_hazards(void **state)
 {
 	static const struct pair p = {
@@ -417,6 +458,7 @@ int main(void)
 		cmocka_unit_test(test_of_17),
 		cmocka_unit_test(test_of_18),
 		cmocka_unit_test(test_renames_keep_rows),
+		cmocka_unit_test(test_other_names),
 		cmocka_unit_test(test_hazards),
 		cmocka_unit_test(test_concurrently),
 		cmocka_unit_test(test_hazards_to_others),

@@ -1,0 +1,403 @@
+#include "migrations/schema/changes/alike.h"
+
+#include "migrations/schema/changes/object.h"
+#include "migrations/schema/changes/words.h"
+#include "migrations/schema/store.h"
+
+#include "base/cleanup.h"
+#include "base/mem.h"
+#include "base/text.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* What is called by another name, and what it is on the new side. */
+struct alike {
+	const struct fact *was, *is;
+};
+
+struct alikes {
+	struct alike *v;
+	size_t n;
+	const struct schema *old, *new;
+};
+
+static bool is(const struct fact *f, const char *kind) { return strcmp(f->kind, kind) == 0; }
+
+static bool same_text(const char *a, const char *b) { return a && b ? strcmp(a, b) == 0 : a == b; }
+
+static const struct fact *find(const struct schema *s, const char *kind, const char *name)
+{
+	const struct fact key = { .kind = kind, .name = name };
+	size_t low = 0, high = s->n;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		int order = fact_compare(&s->facts[middle], &key);
+
+		if (order == 0)
+			return &s->facts[middle];
+		if (order < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return NULL;
+}
+
+/* The new name of one of the old side; the same where it stays. */
+static const char *name_now(const struct alikes *a, const char *kind, const char *name)
+{
+	for (size_t i = 0; name && i < a->n; i++)
+		if (is(a->v[i].was, kind) && strcmp(a->v[i].was->name, name) == 0)
+			return a->v[i].is->name;
+	return name;
+}
+
+/* ------------------------------------------------------------------ which are the same */
+
+/* "c on public.t": the table. */
+static const char *table_of(const struct fact *constraint)
+{
+	return words_find_last(constraint->name, " on ") + strlen(" on ");
+}
+
+/* "public.c", as the index of the constraint "c on public.t" is called; the caller's. */
+static char *index_name(const struct fact *constraint)
+{
+	const char *table = table_of(constraint), *dot = words_find_last(table, ".");
+
+	return mem_fmt("%.*s.%.*s", (int)(dot - table), table,
+	               (int)(table - strlen(" on ") - constraint->name), constraint->name);
+}
+
+/* "CREATE UNIQUE INDEX i ON ..." twice, with other names. */
+static bool same_index(const char *a, const char *b)
+{
+	const char *on = words_find(a, " ON "), *other = words_find(b, " ON ");
+	bool unique = text_starts(a, "CREATE UNIQUE ");
+
+	return on && other && strcmp(on, other) == 0 && unique == text_starts(b, "CREATE UNIQUE ");
+}
+
+/* One that is a part of a parent's must be that of the same one. */
+static bool same_attribute(const struct alikes *a, const struct fact *f, const struct fact *g,
+                           const char *name)
+{
+	const char *was = fact_value(f, name), *now = fact_value(g, name);
+
+	if (is(f, "index") && strcmp(name, "definition") == 0)
+		return same_index(was, now);
+	if (is(f, "index") && strcmp(name, "constraint") == 0)
+		return !was == !now;
+	if (is(f, "index") && strcmp(name, "partition of") == 0)
+		return same_text(name_now(a, "index", was), now);
+	if (!was || !now)
+		return was == now;
+	return strcmp(attribute_form(fact_attribute(f, name)), attribute_form(fact_attribute(g, name))) == 0;
+}
+
+static bool same_attributes(const struct alikes *a, const struct fact *f, const struct fact *g)
+{
+	bool same = f->n == g->n;
+
+	for (size_t i = 0; same && i < f->n; i++)
+		same = same_attribute(a, f, g, f->attributes[i].name);
+	return same;
+}
+
+static bool is_relation(const struct schema *s, const char *name)
+{
+	static const char *const KINDS[] = { "table",    "view",  "materialized view", "foreign table",
+		                             "sequence", "index", "composite type" };
+	bool found = false;
+
+	for (size_t i = 0; !found && i < sizeof(KINDS) / sizeof(*KINDS); i++)
+		found = find(s, KINDS[i], name);
+	return found;
+}
+
+/* A check goes to the tables that inherit, by its name. */
+static bool has_relatives(const struct schema *s, const char *table)
+{
+	for (size_t i = 0; i < s->n; i++) {
+		const char *parents = fact_value(&s->facts[i], "parents");
+		cleanup_strv struct strv list = STRV_INIT;
+
+		if (!parents)
+			continue;
+		words_list(&list, parents);
+		if (strcmp(s->facts[i].name, table) == 0 || strv_has(&list, table))
+			return true;
+	}
+	return false;
+}
+
+static bool stays_a_table(const struct alikes *a, const char *table)
+{
+	return find(a->old, "table", table) && find(a->new, "table", table);
+}
+
+/* Triggers of constraints, and NOT NULL, have a name among the constraints', too. */
+static bool is_taken(const struct schema *s, const struct fact *constraint)
+{
+	const char *table = table_of(constraint);
+	size_t len = (size_t)(table - strlen(" on ") - constraint->name), table_len = strlen(table);
+
+	if (find(s, "trigger", constraint->name))
+		return true;
+	for (size_t i = 0; i < s->n; i++) {
+		const struct fact *f = &s->facts[i];
+		const char *name = is(f, "not null name") ? fact_value(f, "constraint") : NULL;
+
+		if (name && strlen(name) == len && memcmp(name, constraint->name, len) == 0 &&
+		    strncmp(f->name, table, table_len) == 0 && f->name[table_len] == '.')
+			return true;
+	}
+	return false;
+}
+
+static bool same_constraint(const struct alikes *a, const struct fact *f, const struct fact *g)
+{
+	const char *table = table_of(f);
+
+	return strcmp(table, table_of(g)) == 0 && same_attributes(a, f, g) && stays_a_table(a, table) &&
+	       !is_taken(a->old, g) &&
+	       (strcmp(fact_value(f, "type"), "check") != 0 ||
+	        (!has_relatives(a->old, table) && !has_relatives(a->new, table)));
+}
+
+static void add(struct alikes *a, const struct fact *was, const struct fact *is)
+{
+	a->v = mem_grow(a->v, a->n + 1, sizeof(*a->v));
+	a->v[a->n++] = (struct alike){ .was = was, .is = is };
+}
+
+static bool has_index(const struct fact *constraint)
+{
+	const char *type = fact_value(constraint, "type");
+
+	return strcmp(type, "check") != 0 && strcmp(type, "foreign key") != 0;
+}
+
+/* A key's index has the key's name. */
+static bool try_constraint(struct alikes *a, const struct fact *f, const struct fact *g)
+{
+	cleanup_free char *was = index_name(f), *is = index_name(g);
+	const struct fact *old = find(a->old, "index", was), *new = find(a->new, "index", is);
+
+	if (!same_constraint(a, f, g))
+		return false;
+	if (has_index(f)) {
+		if (!old || !new || !same_attributes(a, old, new) || is_relation(a->old, is))
+			return false;
+		add(a, old, new);
+	}
+	add(a, f, g);
+	return true;
+}
+
+static bool try_index(struct alikes *a, const struct fact *f, const struct fact *g)
+{
+	if (fact_value(f, "constraint") || !stays_a_table(a, fact_value(f, "table")) ||
+	    !same_attributes(a, f, g) || is_relation(a->old, g->name))
+		return false;
+	add(a, f, g);
+	return true;
+}
+
+/* Facts of one side alone. */
+struct lone_facts {
+	const struct fact **v;
+	size_t n;
+};
+
+static void find_lone(const struct schema *s, const struct schema *other, struct lone_facts *out)
+{
+	out->v = mem_new0((s->n + 1) * sizeof(*out->v));
+	for (size_t i = 0; i < s->n; i++) {
+		const struct fact *f = &s->facts[i];
+
+		if ((is(f, "constraint") || is(f, "index")) && !find(other, f->kind, f->name))
+			out->v[out->n++] = f;
+	}
+}
+
+/* Takes it from the list. */
+static bool find_alike(struct alikes *a, const struct fact *f, struct lone_facts *come)
+{
+	for (size_t i = 0; i < come->n; i++) {
+		const struct fact *g = come->v[i];
+
+		if (strcmp(f->kind, g->kind) != 0 ||
+		    !(is(f, "index") ? try_index(a, f, g) : try_constraint(a, f, g)))
+			continue;
+		come->v[i] = come->v[--come->n];
+		return true;
+	}
+	return false;
+}
+
+/* A parent's index makes those of its partitions alike: again, until no more are found. */
+static void find_all(struct alikes *a)
+{
+	struct lone_facts gone = { .v = NULL }, come = { .v = NULL };
+	size_t before;
+
+	find_lone(a->old, a->new, &gone);
+	find_lone(a->new, a->old, &come);
+	do {
+		before = gone.n;
+		for (size_t i = 0; i < gone.n;)
+			if (find_alike(a, gone.v[i], &come))
+				gone.v[i] = gone.v[--gone.n];
+			else
+				i++;
+	} while (gone.n < before);
+	free((void *)gone.v);
+	free((void *)come.v);
+}
+
+/* ------------------------------------------------------------------ what is said of them */
+
+/* The text with the one place of `was` in it changed. */
+static const char *replaced(struct schema *out, const char *text, size_t at, const char *was, const char *is)
+{
+	cleanup_free char *now = mem_fmt("%.*s%s%s", (int)at, text, is, text + at + strlen(was));
+
+	return schema_keep(out, now);
+}
+
+/* "index public.i", "table constraint c on public.t", as comments and the like have them, and what may follow. */
+static const char *target_now(const struct alikes *a, struct schema *out, const char *name)
+{
+	for (size_t i = 0; i < a->n; i++) {
+		const struct fact *was = a->v[i].was;
+		const char *noun = is(was, "index") ? "index " : "table constraint ";
+		size_t front = strlen(noun), len = strlen(was->name);
+
+		if (text_starts(name, noun) && strncmp(name + front, was->name, len) == 0 &&
+		    (!name[front + len] || text_starts(name + front + len, " on ")))
+			return replaced(out, name, front, was->name, a->v[i].is->name);
+	}
+	return name;
+}
+
+/* An index without its schema, which is its table's. */
+static const char *bare_index_now(const struct alikes *a, struct schema *out, const char *table,
+                                  const char *index)
+{
+	const char *dot = words_find_last(table, ".");
+	cleanup_free char *whole = mem_fmt("%.*s.%s", (int)(dot - table), table, index);
+	const char *now = name_now(a, "index", whole);
+
+	return now == whole ? index : schema_keep(out, now + (dot + 1 - table));
+}
+
+static const char *value_now(const struct alikes *a, struct schema *out, const struct fact *f,
+                             const struct attribute *at)
+{
+	static const char WORD[] = "index ";
+
+	if (is(f, "index") && strcmp(at->name, "partition of") == 0)
+		return name_now(a, "index", at->value);
+	if (is(f, "index partition") && strcmp(at->name, "parent") == 0)
+		return name_now(a, "index", at->value);
+	if (strcmp(at->name, "clustered on") == 0)
+		return name_now(a, "index", at->value);
+	if ((is(f, "replica identity") || is(f, "clustered index")) && strcmp(at->name, "index") == 0)
+		return bare_index_now(a, out, f->name, at->value);
+	if (strcmp(at->name, "replica identity") == 0 && text_starts(at->value, WORD)) {
+		const char *was = at->value + strlen(WORD), *now = name_now(a, "index", was);
+		return now == was ? at->value : replaced(out, at->value, strlen(WORD), was, now);
+	}
+	return at->value;
+}
+
+static const char *fact_name_now(const struct alikes *a, struct schema *out, const struct fact *f)
+{
+	if (is(f, "index partition"))
+		return name_now(a, "index", f->name);
+	if (is(f, "comment") || is(f, "extension dependency") || is(f, "security label"))
+		return target_now(a, out, f->name);
+	return f->name;
+}
+
+static void add_changed(const struct alikes *a, struct schema *out, const struct fact *f)
+{
+	cleanup_free struct attribute *attributes = mem_new0((f->n + 1) * sizeof(*attributes));
+
+	for (size_t i = 0; i < f->n; i++) {
+		attributes[i] = f->attributes[i];
+		attributes[i].value = value_now(a, out, f, &f->attributes[i]);
+	}
+	schema_add(out, f->kind, fact_name_now(a, out, f), attributes, f->n);
+}
+
+static const struct fact *alike_of(const struct alikes *a, const struct fact *f)
+{
+	for (size_t i = 0; i < a->n; i++)
+		if (a->v[i].was == f)
+			return a->v[i].is;
+	return NULL;
+}
+
+static struct schema *facts_now(const struct alikes *a)
+{
+	struct schema *out = schema_new();
+
+	for (size_t i = 0; i < a->old->n; i++) {
+		const struct fact *f = &a->old->facts[i], *now = alike_of(a, f);
+
+		if (now)
+			schema_add(out, now->kind, now->name, now->attributes, now->n);
+		else
+			add_changed(a, out, f);
+		out->facts[out->n - 1].address = f->address;
+	}
+	schema_seal(out);
+	return out;
+}
+
+/* ------------------------------------------------------------------ the statements */
+
+static void write_constraint(const struct alike *pair, struct changes *out)
+{
+	const char *table = table_of(pair->was);
+	cleanup_free char *was =
+		mem_strndup(pair->was->name, (size_t)(table - strlen(" on ") - pair->was->name));
+	cleanup_free char *is =
+		mem_strndup(pair->is->name, (size_t)(table_of(pair->is) - strlen(" on ") - pair->is->name));
+	cleanup_free char *about = mem_fmt("table %s: rename constraint %s to %s", table, was, is);
+	cleanup_free char *sql = mem_fmt("ALTER TABLE %s RENAME CONSTRAINT %s TO %s", table, was, is);
+
+	changes_add(out, sql, about, HAZARD_EXCLUSIVE_LOCK);
+}
+
+static void write_index(const struct alike *pair, struct changes *out)
+{
+	const char *last = words_find_last(pair->is->name, ".") + 1;
+	cleanup_free char *about = mem_fmt("table %s: rename index %s to %s", fact_value(pair->was, "table"),
+	                                   pair->was->name, last);
+	cleanup_free char *sql = mem_fmt("ALTER INDEX %s RENAME TO %s", pair->was->name, last);
+
+	changes_add(out, sql, about, 0);
+}
+
+struct schema *alike_rename(const struct schema *old, const struct schema *new, struct changes *out)
+{
+	struct alikes a = { .v = NULL, .old = old, .new = new };
+	struct schema *now = NULL;
+
+	find_all(&a);
+	for (size_t i = 0; i < a.n; i++) {
+		if (is(a.v[i].was, "constraint"))
+			write_constraint(&a.v[i], out);
+		else if (!fact_value(a.v[i].was, "constraint"))
+			write_index(&a.v[i], out);
+	}
+	if (a.n > 0)
+		now = facts_now(&a);
+	free(a.v);
+	return now;
+}
