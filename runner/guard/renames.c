@@ -234,11 +234,14 @@ static char *likeness_of(const struct schema *s, const struct schema *t, const s
 	return NULL;
 }
 
-/* What rows are made of: dropped and made again, they are lost, or a column is converted. */
+/* What rows are made of: dropped and made again, they are lost, or a column is converted.  A sequence has counted; a
+ * column's own keeps its count by itself. */
 static bool bears_data(const struct fact *f)
 {
 	static const char *const KINDS[] = { "column", "table", "enum", "domain", "composite type" };
 
+	if (strcmp(f->kind, "sequence") == 0)
+		return !*value_of(f, "owned by") && !*value_of(f, "identity of");
 	for (size_t i = 0; i < sizeof(KINDS) / sizeof(*KINDS); i++)
 		if (strcmp(f->kind, KINDS[i]) == 0)
 			return true;

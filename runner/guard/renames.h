@@ -35,7 +35,7 @@ void renames_add_open(struct renames *r, const struct renames *comments, const s
                       const struct schema *new);
 
 /* What is gone and what is new, and is not said to be a rename, but may be one: a column of the same type, a table of the
- * same columns, a type that is the same. */
+ * same columns, a type or a sequence that is the same. */
 struct likely_rename {
 	const char *kind, *from, *to; /* "column", "public.account.mail", "public.account.email" */
 };

@@ -101,9 +101,9 @@ on_terminal() {
 }
 
 @test "of several that may be one each is asked about, and a yes ends it; tables and types are, too" {
-  echo "CREATE TYPE mood AS ENUM ('ok'); CREATE TABLE t (a int, m mood);" >schema.sql
+  echo "CREATE TYPE mood AS ENUM ('ok'); CREATE TABLE t (a int, m mood); CREATE SEQUENCE bill;" >schema.sql
   MESSAGE=first generate
-  echo "CREATE TYPE feeling AS ENUM ('ok'); CREATE TABLE t (b int, c int, d int, m feeling);" >schema.sql
+  echo "CREATE TYPE feeling AS ENUM ('ok'); CREATE TABLE t (b int, c int, d int, m feeling); CREATE SEQUENCE bill;" >schema.sql
   refused 3 "--rename public.t.a=b if"
   assert_stderr_has "--rename public.t.a=c if"
   assert_stderr_has "enum public.mood goes and public.feeling comes"
@@ -113,10 +113,12 @@ on_terminal() {
   refute_stdout_has "renamed to d?"
   grep -q 'RENAME COLUMN a TO c' migrations/versions/*_several.sql
   grep -q 'RENAME TO feeling' migrations/versions/*_several.sql
-  echo "CREATE TYPE feeling AS ENUM ('ok'); CREATE TABLE u (b int, c int, d int, m feeling);" >schema.sql
-  on_terminal 'y\n' revision --autogenerate -m table
+  echo "CREATE TYPE feeling AS ENUM ('ok'); CREATE TABLE u (b int, c int, d int, m feeling); CREATE SEQUENCE receipt;" >schema.sql
+  on_terminal 'y\ny\n' revision --autogenerate -m table
   assert_exit 0
+  assert_stdout_has "is sequence public.bill renamed to receipt?"
   grep -q 'ALTER TABLE public.t RENAME TO u' migrations/versions/*_table.sql
+  grep -q 'ALTER SEQUENCE public.bill RENAME TO receipt' migrations/versions/*_table.sql
   run_ripcord check --autogenerate
   assert_exit 0
 }

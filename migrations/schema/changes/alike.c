@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "base/mem.h"
+#include "base/sql.h"
 #include "base/text.h"
 
 #include <stdlib.h>
@@ -52,6 +53,16 @@ static const char *name_now(const struct alikes *a, const char *kind, const char
 		if (is(a->v[i].was, kind) && strcmp(a->v[i].was->name, name) == 0)
 			return a->v[i].is->name;
 	return name;
+}
+
+/* As a default has it: 'public.s'::regclass; the caller's. */
+static char *regclass(const char *sequence)
+{
+	cleanup_buf struct buf out = BUF_INIT(BUF_TEXT_MAX);
+
+	sql_literal(&out, sequence);
+	buf_str(&out, "::regclass");
+	return buf_take(&out);
 }
 
 /* ------------------------------------------------------------------ which are the same */
@@ -206,6 +217,52 @@ static bool try_index(struct alikes *a, const struct fact *f, const struct fact 
 	return true;
 }
 
+static bool same_schema(const char *a, const char *b)
+{
+	const char *dot = words_find_last(a, "."), *other = words_find_last(b, ".");
+
+	return dot - a == other - b && strncmp(a, b, (size_t)(dot - a)) == 0;
+}
+
+/* Whether both have it, and the old default counts with the one sequence, the new one with the other. */
+static bool counts_with(const struct alikes *a, const char *column, const struct fact *f,
+                        const struct fact *g)
+{
+	const char *was = fact_value(find(a->old, "column", column), "default");
+	const char *is = fact_value(find(a->new, "column", column), "default");
+	cleanup_free char *old = regclass(f->name), *new = regclass(g->name);
+
+	return was && is && strstr(was, old) && strstr(is, new);
+}
+
+/* A column's identity, and the sequence that it owns and has its default from, goes on counting under another name. */
+static bool try_sequence(struct alikes *a, const struct fact *f, const struct fact *g)
+{
+	const char *identity = fact_value(f, "identity of"), *owned = fact_value(f, "owned by");
+	bool same = identity ? same_text(identity, fact_value(g, "identity of"))
+	                     : owned && same_text(owned, fact_value(g, "owned by")) &&
+	                               counts_with(a, owned, f, g);
+
+	if (!same || !same_schema(f->name, g->name) || is_relation(a->old, g->name))
+		return false;
+	add(a, f, g);
+	return true;
+}
+
+static bool try_pair(struct alikes *a, const struct fact *f, const struct fact *g)
+{
+	if (strcmp(f->kind, g->kind) != 0)
+		return false;
+	return is(f, "index")      ? try_index(a, f, g)
+	       : is(f, "sequence") ? try_sequence(a, f, g)
+	                           : try_constraint(a, f, g);
+}
+
+static bool is_named(const struct fact *f)
+{
+	return is(f, "constraint") || is(f, "index") || is(f, "sequence");
+}
+
 /* Facts of one side alone. */
 struct lone_facts {
 	const struct fact **v;
@@ -218,7 +275,7 @@ static void find_lone(const struct schema *s, const struct schema *other, struct
 	for (size_t i = 0; i < s->n; i++) {
 		const struct fact *f = &s->facts[i];
 
-		if ((is(f, "constraint") || is(f, "index")) && !find(other, f->kind, f->name))
+		if (is_named(f) && !find(other, f->kind, f->name))
 			out->v[out->n++] = f;
 	}
 }
@@ -227,12 +284,9 @@ static void find_lone(const struct schema *s, const struct schema *other, struct
 static bool find_alike(struct alikes *a, const struct fact *f, struct lone_facts *come)
 {
 	for (size_t i = 0; i < come->n; i++) {
-		const struct fact *g = come->v[i];
-
-		if (strcmp(f->kind, g->kind) != 0 ||
-		    !(is(f, "index") ? try_index(a, f, g) : try_constraint(a, f, g)))
+		if (!come->v[i] || !try_pair(a, f, come->v[i]))
 			continue;
-		come->v[i] = come->v[--come->n];
+		come->v[i] = NULL;
 		return true;
 	}
 	return false;
@@ -247,13 +301,11 @@ static void find_all(struct alikes *a)
 	find_lone(a->old, a->new, &gone);
 	find_lone(a->new, a->old, &come);
 	do {
-		before = gone.n;
-		for (size_t i = 0; i < gone.n;)
-			if (find_alike(a, gone.v[i], &come))
-				gone.v[i] = gone.v[--gone.n];
-			else
-				i++;
-	} while (gone.n < before);
+		before = a->n;
+		for (size_t i = 0; i < gone.n; i++)
+			if (gone.v[i] && find_alike(a, gone.v[i], &come))
+				gone.v[i] = NULL;
+	} while (a->n > before);
 	free((void *)gone.v);
 	free((void *)come.v);
 }
@@ -268,16 +320,26 @@ static const char *replaced(struct schema *out, const char *text, size_t at, con
 	return schema_keep(out, now);
 }
 
+static const char *noun_of(const struct fact *f)
+{
+	return is(f, "index") ? "index " : is(f, "sequence") ? "sequence " : "table constraint ";
+}
+
+static bool is_end(const char *text)
+{
+	return !*text || text_starts(text, " on ") || text_starts(text, " to ") || text_starts(text, " by ");
+}
+
 /* "index public.i", "table constraint c on public.t", as comments and the like have them, and what may follow. */
 static const char *target_now(const struct alikes *a, struct schema *out, const char *name)
 {
 	for (size_t i = 0; i < a->n; i++) {
 		const struct fact *was = a->v[i].was;
-		const char *noun = is(was, "index") ? "index " : "table constraint ";
+		const char *noun = noun_of(was);
 		size_t front = strlen(noun), len = strlen(was->name);
 
 		if (text_starts(name, noun) && strncmp(name + front, was->name, len) == 0 &&
-		    (!name[front + len] || text_starts(name + front + len, " on ")))
+		    is_end(name + front + len))
 			return replaced(out, name, front, was->name, a->v[i].is->name);
 	}
 	return name;
@@ -292,6 +354,25 @@ static const char *bare_index_now(const struct alikes *a, struct schema *out, co
 	const char *now = name_now(a, "index", whole);
 
 	return now == whole ? index : schema_keep(out, now + (dot + 1 - table));
+}
+
+/* A default that is the new one, when its sequence has its new name. */
+static const struct attribute *default_now(const struct alikes *a, const struct fact *f,
+                                           const struct attribute *at)
+{
+	const struct attribute *new = fact_attribute(find(a->new, f->kind, f->name), at->name);
+
+	for (size_t i = 0; new &&i < a->n; i++) {
+		cleanup_free char *was = regclass(a->v[i].was->name), *is = regclass(a->v[i].is->name);
+		const char *place = strstr(at->value, was);
+		cleanup_free char *now = place ? mem_fmt("%.*s%s%s", (int)(place - at->value), at->value, is,
+		                                         place + strlen(was))
+		                               : NULL;
+
+		if (now && strcmp(now, new->value) == 0)
+			return new;
+	}
+	return at;
 }
 
 static const char *value_now(const struct alikes *a, struct schema *out, const struct fact *f,
@@ -316,10 +397,16 @@ static const char *value_now(const struct alikes *a, struct schema *out, const s
 
 static const char *fact_name_now(const struct alikes *a, struct schema *out, const struct fact *f)
 {
+	static const char *const HANG[] = { "comment", "extension dependency", "security label", "grant",
+		                            "grant base" };
+
 	if (is(f, "index partition"))
 		return name_now(a, "index", f->name);
-	if (is(f, "comment") || is(f, "extension dependency") || is(f, "security label"))
-		return target_now(a, out, f->name);
+	if (is(f, "sequence") || is(f, "sequence owner"))
+		return name_now(a, "sequence", f->name);
+	for (size_t i = 0; i < sizeof(HANG) / sizeof(*HANG); i++)
+		if (is(f, HANG[i]))
+			return target_now(a, out, f->name);
 	return f->name;
 }
 
@@ -328,16 +415,21 @@ static void add_changed(const struct alikes *a, struct schema *out, const struct
 	cleanup_free struct attribute *attributes = mem_new0((f->n + 1) * sizeof(*attributes));
 
 	for (size_t i = 0; i < f->n; i++) {
-		attributes[i] = f->attributes[i];
-		attributes[i].value = value_now(a, out, f, &f->attributes[i]);
+		const struct attribute *at = &f->attributes[i];
+
+		if (is(f, "column") || is(f, "column default"))
+			at = default_now(a, f, at);
+		attributes[i] = *at;
+		attributes[i].value = value_now(a, out, f, at);
 	}
 	schema_add(out, f->kind, fact_name_now(a, out, f), attributes, f->n);
 }
 
+/* What it is on the new side, but for a sequence, which may count in other steps there. */
 static const struct fact *alike_of(const struct alikes *a, const struct fact *f)
 {
 	for (size_t i = 0; i < a->n; i++)
-		if (a->v[i].was == f)
+		if (a->v[i].was == f && !is(f, "sequence"))
 			return a->v[i].is;
 	return NULL;
 }
@@ -384,18 +476,33 @@ static void write_index(const struct alike *pair, struct changes *out)
 	changes_add(out, sql, about, 0);
 }
 
+static void write_sequence(const struct alike *pair, struct changes *out)
+{
+	const char *last = words_find_last(pair->is->name, ".") + 1;
+	cleanup_free char *about = mem_fmt("sequence %s: rename to %s", pair->was->name, last);
+	cleanup_free char *sql = mem_fmt("ALTER SEQUENCE %s RENAME TO %s", pair->was->name, last);
+
+	changes_add(out, sql, about, 0);
+}
+
+static void write_rename(const struct alike *pair, struct changes *out)
+{
+	if (is(pair->was, "constraint"))
+		write_constraint(pair, out);
+	else if (is(pair->was, "sequence"))
+		write_sequence(pair, out);
+	else if (!fact_value(pair->was, "constraint"))
+		write_index(pair, out);
+}
+
 struct schema *alike_rename(const struct schema *old, const struct schema *new, struct changes *out)
 {
 	struct alikes a = { .v = NULL, .old = old, .new = new };
 	struct schema *now = NULL;
 
 	find_all(&a);
-	for (size_t i = 0; i < a.n; i++) {
-		if (is(a.v[i].was, "constraint"))
-			write_constraint(&a.v[i], out);
-		else if (!fact_value(a.v[i].was, "constraint"))
-			write_index(&a.v[i], out);
-	}
+	for (size_t i = 0; i < a.n; i++)
+		write_rename(&a.v[i], out);
 	if (a.n > 0)
 		now = facts_now(&a);
 	free(a.v);

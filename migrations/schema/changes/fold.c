@@ -199,6 +199,13 @@ static struct object *detaching(const struct objects *all, const struct object *
 	return partition && object_drops(partition) ? partition : NULL;
 }
 
+/* Then its sequence cannot go: it should have been renamed. */
+static bool keeps_identity(const struct object *column)
+{
+	return !object_drops(column) && fact_value(column->old, "identity") &&
+	       fact_value(column->new, "identity");
+}
+
 static struct object *dropper(const struct objects *all, struct object *o)
 {
 	struct object *whole = o->was_part_of, *parent;
@@ -219,7 +226,7 @@ static struct object *dropper(const struct objects *all, struct object *o)
 		return whole;
 	if (is(o, "index partition") && (parent = detaching(all, whole)))
 		return parent;
-	if (is(o, "sequence") && fact_value(o->old, "identity of") && whole)
+	if (is(o, "sequence") && fact_value(o->old, "identity of") && whole && !keeps_identity(whole))
 		return whole;
 	if (whole && object_drops(whole) && !ties(all, o) && !is(o, "sequence owner") && !o->drops_apart)
 		return whole;

@@ -1,4 +1,4 @@
-# A part of tests/schema/random.awk: the same constraints and indexes by other names.
+# A part of tests/schema/random.awk: the same constraints, indexes and sequences by other names.
 
 # A third of them, of all tables but those of extensions; a check goes by its name to the tables that inherit.
 function other_names(    suffix) {
@@ -15,7 +15,10 @@ function other_names(    suffix) {
 	    "FOR r IN SELECT c.oid::regclass AS was, left(relname, 50) || " suffix " AS is FROM pg_class c JOIN pg_index ON indexrelid = c.oid\n" \
 	    "WHERE NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = c.oid AND contype IN ('p', 'u', 'x'))\n" \
 	    "AND relnamespace::regnamespace::text !~ '^pg_' AND " ours_of("c", "relname") "\nORDER BY c.oid::regclass::text\nLOOP\n" \
-	    "EXECUTE format('ALTER INDEX %s RENAME TO %I', r.was, r.is);\nEND LOOP;\nEND $$")
+	    "EXECUTE format('ALTER INDEX %s RENAME TO %I', r.was, r.is);\nEND LOOP;\n" \
+	    "FOR r IN SELECT c.oid::regclass AS was, left(relname, 50) || " suffix " AS is FROM pg_class c\n" \
+	    "WHERE relkind = 'S' AND " ours_of("c", "relname") "\nORDER BY c.oid::regclass::text\nLOOP\n" \
+	    "EXECUTE format('ALTER SEQUENCE %s RENAME TO %I', r.was, r.is);\nEND LOOP;\nEND $$")
 }
 function ours_of(alias, name) {
 	return alias ".oid >= 16384 AND hashtext(" alias "." name " || " literal(SEED) ") % 3 = 0" \

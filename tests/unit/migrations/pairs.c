@@ -144,6 +144,23 @@ const struct pair PAIRS_OF_RELATIONS[] = {
 	  " FOR EACH ROW EXECUTE FUNCTION f()",
 	  "CREATE TABLE t (a integer CONSTRAINT g CHECK (a > 0))", "ADD CONSTRAINT g CHECK",
 	  "RENAME CONSTRAINT g TO c" },
+	{ "an identity's name is a table's", NULL,
+	  "CREATE TABLE t (a integer GENERATED ALWAYS AS IDENTITY (SEQUENCE NAME s)); CREATE TABLE u (b "
+	  "integer)",
+	  "CREATE TABLE t (a integer GENERATED ALWAYS AS IDENTITY (SEQUENCE NAME u))",
+	  "!sequence public.s: the identity of public.t.a cannot have the name of something that is there",
+	  NULL },
+	{ "another name and other steps", NULL,
+	  "CREATE TABLE t (a integer GENERATED ALWAYS AS IDENTITY, s serial)",
+	  "CREATE TABLE t (a integer GENERATED ALWAYS AS IDENTITY (SEQUENCE NAME b INCREMENT BY 3), s "
+	  "serial);"
+	  " ALTER SEQUENCE t_s_seq RENAME TO c; ALTER SEQUENCE c INCREMENT BY 2 CACHE 5",
+	  "ALTER SEQUENCE public.t_s_seq RENAME TO c", "ALTER SEQUENCE public.b RENAME TO t_a_seq" },
+	{ "another sequence counts", NULL,
+	  "CREATE SEQUENCE r; CREATE TABLE t (s integer DEFAULT nextval('r'));"
+	  " ALTER SEQUENCE r OWNED BY t.s; CREATE SEQUENCE q OWNED BY t.s",
+	  "CREATE SEQUENCE p; CREATE TABLE t (s integer DEFAULT nextval('p')); ALTER SEQUENCE p OWNED BY t.s",
+	  "ALTER SEQUENCE public.r RENAME TO p", "CREATE SEQUENCE public.q" },
 	{ "another name of a check with heirs", NULL,
 	  "CREATE TABLE t (a integer CONSTRAINT c CHECK (a > 0)); CREATE TABLE u () INHERITS (t)",
 	  "CREATE TABLE t (a integer CONSTRAINT d CHECK (a > 0)); CREATE TABLE u () INHERITS (t)",

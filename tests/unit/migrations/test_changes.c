@@ -274,7 +274,10 @@ static void test_other_names(void **state)
 			" ALTER TABLE t REPLICA IDENTITY USING INDEX b_one; ALTER TABLE t CLUSTER ON a_key;"
 			" ALTER INDEX \"Ü on x\" ALTER COLUMN 1 SET STATISTICS 300;"
 			" CREATE TABLE q (a integer, CONSTRAINT q_a PRIMARY KEY (a)) PARTITION BY LIST (a);"
-			" CREATE TABLE q_1 PARTITION OF q FOR VALUES IN (1)",
+			" CREATE TABLE q_1 PARTITION OF q FOR VALUES IN (1);"
+			" CREATE TABLE s (i integer GENERATED ALWAYS AS IDENTITY (SEQUENCE NAME \"I's\"), s "
+			"serial);"
+			" GRANT SELECT ON SEQUENCE s_s_seq TO ch_bob; COMMENT ON SEQUENCE s_s_seq IS 's'",
 		.to = "CREATE TABLE t (a integer CONSTRAINT t_pkey PRIMARY KEY, b integer NOT NULL "
 		      "CONSTRAINT \"B\" "
 		      "UNIQUE CONSTRAINT \"b pos\" CHECK (b > 0)); CREATE TABLE u (a integer CONSTRAINT u_2 "
@@ -285,7 +288,9 @@ static void test_other_names(void **state)
 		      " ALTER INDEX t_sum ALTER COLUMN 1 SET STATISTICS 300;"
 		      " CREATE TABLE q (a integer, CONSTRAINT \"q.a\" PRIMARY KEY (a)) PARTITION BY LIST (a);"
 		      " CREATE TABLE q_1 PARTITION OF q FOR VALUES IN (1); ALTER INDEX q_1_pkey RENAME TO "
-		      "q_one",
+		      "q_one; CREATE TABLE s (i integer GENERATED ALWAYS AS IDENTITY, s serial);"
+		      " ALTER SEQUENCE s_s_seq RENAME TO \"s's\"; GRANT SELECT ON SEQUENCE \"s's\" TO ch_bob;"
+		      " COMMENT ON SEQUENCE \"s's\" IS 's'",
 	};
 	cleanup_db struct db *from = make_db("ch_from", &p, false), *to = make_db("ch_to", &p, true);
 	cleanup_changes struct changes changes = { .v = NULL };
@@ -295,7 +300,7 @@ static void test_other_names(void **state)
 	for (size_t i = 0; i < changes.n; i++)
 		if (!strstr(changes.v[i].sql, " RENAME "))
 			fail_msg("%s", changes.v[i].sql);
-	assert_int_equal(changes.n, 8);
+	assert_int_equal(changes.n, 10);
 	assert_int_equal(find_change(&changes, "ALTER INDEX public.t_b RENAME TO t_b_idx")->hazards, 0);
 	assert_int_equal(find_change(&changes, "RENAME CONSTRAINT a_key TO t_pkey")->hazards,
 	                 HAZARD_EXCLUSIVE_LOCK);

@@ -41,6 +41,19 @@ static const char *set(const struct object *o, const char *attribute, const char
 	return value_differs(o, attribute) ? pattern : "";
 }
 
+static bool drop_sequence(struct writer *w, const struct object *o, struct err *err)
+{
+	const char *identity = fact_value(o->old, "identity of");
+
+	if (identity)
+		return err_set(
+			err, ERR_REFUSED,
+			"sequence %s: the identity of %s cannot have the name of something that is there",
+			o->old->name, identity);
+	ddl_write(w, o, o->old, "drop", HAZARD_DATA_LOSS, "DROP SEQUENCE {name}");
+	return true;
+}
+
 /* One statement for all: the limits of a type must fit together.  Limits and start are written out together, since
  * a new type moves those that are its own.  One that turns round stands outside of its new limits. */
 static bool change_numbers(struct writer *w, const struct object *o, struct err *err)
@@ -91,11 +104,10 @@ static const struct kind KIND_SEQUENCE = {
 	.name = "sequence",
 	.noun = "SEQUENCE",
 	.rank = 30,
-	.drop = "DROP SEQUENCE {name}",
-	.drop_hazards = HAZARD_DATA_LOSS,
 	.properties = SEQUENCE,
 	.write_together = change_numbers,
 	.write_create = create_sequence,
+	.write_drop = drop_sequence,
 };
 
 static const struct property SEQUENCE_OWNER[] = {
