@@ -69,6 +69,7 @@ static inline void cleanup_schema_(struct schema **s) { schema_free(*s); }
 
 size_t schema_count(const struct schema *s);
 const struct fact *schema_fact(const struct schema *s, size_t i); /* sorted by kind, then name */
+const struct fact *schema_find(const struct schema *s, const char *kind, const char *name); /* NULL: none */
 void schema_digest(const struct schema *s, enum schema_level level, char hex[SHA256_HEX]);
 void schema_print(const struct schema *s, FILE *out);
 

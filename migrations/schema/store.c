@@ -144,6 +144,25 @@ size_t schema_count(const struct schema *s) { return s->n; }
 
 const struct fact *schema_fact(const struct schema *s, size_t i) { return &s->facts[i]; }
 
+const struct fact *schema_find(const struct schema *s, const char *kind, const char *name)
+{
+	const struct fact key = { .kind = kind, .name = name };
+	size_t low = 0, high = s->n;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		int order = fact_compare(&s->facts[middle], &key);
+
+		if (order == 0)
+			return &s->facts[middle];
+		if (order < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return NULL;
+}
+
 bool level_has_fact(enum schema_level level, const struct fact *f)
 {
 	return level != SCHEMA_INSIDE || !text_starts(f->kind, "database");

@@ -160,26 +160,6 @@ static const char *value_of(const struct fact *f, const char *attribute)
 	return "";
 }
 
-/* Facts are sorted by kind and name. */
-static bool has_fact(const struct schema *s, const char *kind, const char *name)
-{
-	size_t low = 0, high = schema_count(s);
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		const struct fact *f = schema_fact(s, middle);
-		int order = strcmp(f->kind, kind);
-		order = order ? order : strcmp(f->name, name);
-		if (order == 0)
-			return true;
-		if (order < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return false;
-}
-
 static bool is_column_of(const struct fact *f, const char *table, size_t len)
 {
 	return strcmp(f->kind, "column") == 0 && strncmp(f->name, table, len) == 0 && f->name[len] == '.' &&
@@ -215,7 +195,7 @@ static char *column_of(const struct schema *s, const struct schema *t, const str
 {
 	cleanup_free char *table = mem_strndup(f->name, last_name(f->name) - 1);
 
-	if (!has_fact(s, "table", table) || !has_fact(t, "table", table))
+	if (!schema_find(s, "table", table) || !schema_find(t, "table", table))
 		return NULL;
 	return mem_fmt("%s\n%s", table, value_of(f, "type"));
 }
@@ -272,7 +252,7 @@ static void find_lones(const struct renames *r, const struct schema *s, const st
 {
 	for (size_t i = 0; i < schema_count(s); i++) {
 		const struct fact *f = schema_fact(s, i);
-		if (!bears_data(f) || strv_has(&r->words, f->name) || has_fact(t, f->kind, f->name))
+		if (!bears_data(f) || strv_has(&r->words, f->name) || schema_find(t, f->kind, f->name))
 			continue;
 		char *likeness = likeness_of(s, t, f);
 		if (!likeness)

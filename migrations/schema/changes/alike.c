@@ -27,25 +27,6 @@ static bool is(const struct fact *f, const char *kind) { return strcmp(f->kind, 
 
 static bool same_text(const char *a, const char *b) { return a && b ? strcmp(a, b) == 0 : a == b; }
 
-static const struct fact *find(const struct schema *s, const char *kind, const char *name)
-{
-	const struct fact key = { .kind = kind, .name = name };
-	size_t low = 0, high = s->n;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		int order = fact_compare(&s->facts[middle], &key);
-
-		if (order == 0)
-			return &s->facts[middle];
-		if (order < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return NULL;
-}
-
 /* The new name of one of the old side; the same where it stays. */
 static const char *name_now(const struct alikes *a, const char *kind, const char *name)
 {
@@ -124,7 +105,7 @@ static bool is_relation(const struct schema *s, const char *name)
 	bool found = false;
 
 	for (size_t i = 0; !found && i < sizeof(KINDS) / sizeof(*KINDS); i++)
-		found = find(s, KINDS[i], name);
+		found = schema_find(s, KINDS[i], name);
 	return found;
 }
 
@@ -146,7 +127,7 @@ static bool has_relatives(const struct schema *s, const char *table)
 
 static bool stays_a_table(const struct alikes *a, const char *table)
 {
-	return find(a->old, "table", table) && find(a->new, "table", table);
+	return schema_find(a->old, "table", table) && schema_find(a->new, "table", table);
 }
 
 /* Triggers of constraints, and NOT NULL, have a name among the constraints', too. */
@@ -155,7 +136,7 @@ static bool is_taken(const struct schema *s, const struct fact *constraint)
 	const char *table = table_of(constraint);
 	size_t len = (size_t)(table - strlen(" on ") - constraint->name), table_len = strlen(table);
 
-	if (find(s, "trigger", constraint->name))
+	if (schema_find(s, "trigger", constraint->name))
 		return true;
 	for (size_t i = 0; i < s->n; i++) {
 		const struct fact *f = &s->facts[i];
@@ -178,10 +159,11 @@ static bool same_constraint(const struct alikes *a, const struct fact *f, const 
 	        (!has_relatives(a->old, table) && !has_relatives(a->new, table)));
 }
 
-static void add(struct alikes *a, const struct fact *was, const struct fact *is)
+static bool add(struct alikes *a, const struct fact *was, const struct fact *is)
 {
 	a->v = mem_grow(a->v, a->n + 1, sizeof(*a->v));
 	a->v[a->n++] = (struct alike){ .was = was, .is = is };
+	return true;
 }
 
 static bool has_index(const struct fact *constraint)
@@ -192,29 +174,23 @@ static bool has_index(const struct fact *constraint)
 }
 
 /* A key's index has the key's name. */
-static bool try_constraint(struct alikes *a, const struct fact *f, const struct fact *g)
+static bool try_key_index(struct alikes *a, const struct fact *f, const struct fact *g)
 {
 	cleanup_free char *was = index_name(f), *is = index_name(g);
-	const struct fact *old = find(a->old, "index", was), *new = find(a->new, "index", is);
+	const struct fact *old = schema_find(a->old, "index", was), *new = schema_find(a->new, "index", is);
 
-	if (!same_constraint(a, f, g))
-		return false;
-	if (has_index(f)) {
-		if (!old || !new || !same_attributes(a, old, new) || is_relation(a->old, is))
-			return false;
-		add(a, old, new);
-	}
-	add(a, f, g);
-	return true;
+	return old && new &&same_attributes(a, old, new) && !is_relation(a->old, is) && add(a, old, new);
+}
+
+static bool try_constraint(struct alikes *a, const struct fact *f, const struct fact *g)
+{
+	return same_constraint(a, f, g) && (!has_index(f) || try_key_index(a, f, g)) && add(a, f, g);
 }
 
 static bool try_index(struct alikes *a, const struct fact *f, const struct fact *g)
 {
-	if (fact_value(f, "constraint") || !stays_a_table(a, fact_value(f, "table")) ||
-	    !same_attributes(a, f, g) || is_relation(a->old, g->name))
-		return false;
-	add(a, f, g);
-	return true;
+	return !fact_value(f, "constraint") && same_attributes(a, f, g) &&
+	       stays_a_table(a, fact_value(f, "table")) && !is_relation(a->old, g->name) && add(a, f, g);
 }
 
 static bool same_schema(const char *a, const char *b)
@@ -228,8 +204,8 @@ static bool same_schema(const char *a, const char *b)
 static bool counts_with(const struct alikes *a, const char *column, const struct fact *f,
                         const struct fact *g)
 {
-	const char *was = fact_value(find(a->old, "column", column), "default");
-	const char *is = fact_value(find(a->new, "column", column), "default");
+	const char *was = fact_value(schema_find(a->old, "column", column), "default");
+	const char *is = fact_value(schema_find(a->new, "column", column), "default");
 	cleanup_free char *old = regclass(f->name), *new = regclass(g->name);
 
 	return was && is && strstr(was, old) && strstr(is, new);
@@ -243,10 +219,7 @@ static bool try_sequence(struct alikes *a, const struct fact *f, const struct fa
 	                     : owned && same_text(owned, fact_value(g, "owned by")) &&
 	                               counts_with(a, owned, f, g);
 
-	if (!same || !same_schema(f->name, g->name) || is_relation(a->old, g->name))
-		return false;
-	add(a, f, g);
-	return true;
+	return same && same_schema(f->name, g->name) && !is_relation(a->old, g->name) && add(a, f, g);
 }
 
 static bool try_pair(struct alikes *a, const struct fact *f, const struct fact *g)
@@ -275,7 +248,7 @@ static void find_lone(const struct schema *s, const struct schema *other, struct
 	for (size_t i = 0; i < s->n; i++) {
 		const struct fact *f = &s->facts[i];
 
-		if (is_named(f) && !find(other, f->kind, f->name))
+		if (is_named(f) && !schema_find(other, f->kind, f->name))
 			out->v[out->n++] = f;
 	}
 }
@@ -360,7 +333,7 @@ static const char *bare_index_now(const struct alikes *a, struct schema *out, co
 static const struct attribute *default_now(const struct alikes *a, const struct fact *f,
                                            const struct attribute *at)
 {
-	const struct attribute *new = fact_attribute(find(a->new, f->kind, f->name), at->name);
+	const struct attribute *new = fact_attribute(schema_find(a->new, f->kind, f->name), at->name);
 
 	for (size_t i = 0; new &&i < a->n; i++) {
 		cleanup_free char *was = regclass(a->v[i].was->name), *is = regclass(a->v[i].is->name);
