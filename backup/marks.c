@@ -138,7 +138,7 @@ static bool mark_all(const struct stores *stores, const struct manifest *m, enum
 bool backup_mark_verified(const struct stores *stores, const struct manifest *m, const char *how,
                           struct err *err)
 {
-	enum mark_kind kind;
+	enum mark_kind kind = MARK_STORED;
 
 	return mark_of_verification(how, &kind, err) && mark_all(stores, m, kind, how, err);
 }
