@@ -187,6 +187,10 @@ const struct pair PAIRS_OF_OTHERS[] = {
 	  "TABLES;"
 	  " CREATE PUBLICATION w FOR TABLES IN SCHEMA s",
 	  "ADD TABLE s.t (id, k) WHERE", "DROP PUBLICATION w" },
+	{ "a newer extension, which does not get older again", "CREATE TABLE t (a integer)",
+	  "CREATE EXTENSION hstore VERSION '1.4'; ALTER TABLE t ADD h hstore",
+	  "CREATE EXTENSION hstore; ALTER TABLE t ADD h hstore", "ALTER EXTENSION hstore UPDATE TO",
+	  "!no update path" },
 	{ "extensions", "CREATE SCHEMA x", "CREATE EXTENSION hstore SCHEMA x ",
 	  "CREATE EXTENSION hstore; CREATE TABLE t (h hstore DEFAULT 'a=>b');"
 	  " CREATE FUNCTION f() RETURNS integer LANGUAGE sql AS 'SELECT 1'; ALTER FUNCTION f() DEPENDS ON "
