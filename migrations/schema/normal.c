@@ -10,16 +10,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A statement that the text makes whole. */
+/* A statement that the text makes whole; `always`: it is parsed, whatever its words. */
 static const struct context {
 	const char *name, *before, *after;
+	bool always;
 } CONTEXTS[] = {
-	{ "expression", "SELECT ", "" },
-	{ "statement", "", "" },
-	{ "constraint", "ALTER TABLE t ADD ", "" },
-	{ "arguments", "CREATE FUNCTION f(", ") RETURNS void LANGUAGE sql AS ''" },
-	{ "body", "CREATE FUNCTION f() RETURNS void LANGUAGE sql ", "" },
-	{ "partition key", "CREATE TABLE t () PARTITION BY ", "" },
+	{ "expression", "SELECT ", "", false },
+	{ "statement", "", "", false },
+	{ "statistics", "", "", true },
+	{ "constraint", "ALTER TABLE t ADD ", "", false },
+	{ "arguments", "CREATE FUNCTION f(", ") RETURNS void LANGUAGE sql AS ''", false },
+	{ "body", "CREATE FUNCTION f() RETURNS void LANGUAGE sql ", "", false },
+	{ "partition key", "CREATE TABLE t () PARTITION BY ", "", false },
 };
 
 static const struct context *find_context(const char *name)
@@ -114,6 +116,29 @@ static json_t *distributed(const json_t *cast)
 	return distribute(array, type, element_type);
 }
 
+static int compare_trees(const void *a, const void *b)
+{
+	cleanup_free char *x = json_canonical(*(json_t *const *)a), *y = json_canonical(*(json_t *const *)b);
+
+	return strcmp(x, y);
+}
+
+/* Columns come in the order that they have in the table. */
+static void sort_columns(json_t *statistics)
+{
+	const json_t *list = json_object_get(statistics, "exprs");
+	size_t n = json_array_size(list);
+	cleanup_free json_t **v = mem_new0((n + 1) * sizeof(json_t *));
+	json_t *sorted = json_array();
+
+	for (size_t i = 0; i < n; i++)
+		v[i] = json_array_get(list, i);
+	qsort((void *)v, n, sizeof(json_t *), compare_trees);
+	for (size_t i = 0; i < n; i++)
+		json_push(sorted, json_incref(v[i]));
+	json_put(statistics, "exprs", sorted);
+}
+
 static void drop_places(json_t *object)
 {
 	static const char *const PLACES[] = { "location", "stmt_location",    "stmt_len",      "list_start",
@@ -126,7 +151,7 @@ static void drop_places(json_t *object)
 /* Depth is the parser's: jansson reads no more than 2048 levels. */
 void normal_tree(json_t *tree)
 {
-	json_t *child, *expr, *cast, *other;
+	json_t *child, *expr, *statistics, *cast, *other;
 	const char *key;
 	size_t i;
 
@@ -138,6 +163,9 @@ void normal_tree(json_t *tree)
 	expr = node(tree, "BoolExpr");
 	if (expr)
 		flatten(expr);
+	statistics = node(tree, "CreateStatsStmt");
+	if (statistics)
+		sort_columns(statistics);
 	cast = node(tree, "TypeCast");
 	other = cast ? distributed(cast) : NULL;
 	if (other) {
@@ -155,7 +183,7 @@ enum normal_result normal_form(const char *context, const char *text, char **for
 	struct err unknown = ERR_INIT;
 	char hex[SHA256_HEX];
 
-	if (!can_vary(text))
+	if (!c->always && !can_vary(text))
 		return NORMAL_AS_IS;
 	sql = mem_fmt("%s%s%s", c->before, text, c->after);
 	if (!parser_parse(sql, &tree, &unknown))

@@ -74,7 +74,7 @@ static const struct kind_query QUERIES[] = {
 
 	{ "statistics", .if_any = NEW_IN("pg_statistic_ext"), .sql =
 		"SELECT " ADDRESS("pg_statistic_ext", "s.oid") "n.name || '.' || quote_ident(s.stxname) AS name, pg_get_userbyid(s.stxowner) AS owner,"
-		" pg_get_statisticsobjdef(s.oid) AS \"definition:statement\", nullif(s.stxstattarget, -1)"
+		" pg_get_statisticsobjdef(s.oid) AS \"definition:statistics\", nullif(s.stxstattarget, -1)"
 		" AS target"
 		" FROM pg_statistic_ext s JOIN space n ON n.oid = s.stxnamespace"
 		" WHERE" OURS("pg_statistic_ext", "s.oid") },

@@ -42,12 +42,16 @@ static const struct pair {
 	  "BEGIN ATOMIC\n SELECT ((n >= 1) AND (n <= 5) AND (n <> 3));\nEND" },
 	{ "arguments", "a integer, b text[] DEFAULT (ARRAY['x'::varchar])::text[]",
 	  "a integer, b text[] DEFAULT ARRAY[('x'::varchar)::text]" },
+	{ "statistics", "CREATE STATISTICS public.s (mcv) ON b, a, (lower(c)) FROM public.t",
+	  "CREATE STATISTICS public.s (mcv) ON a, b, (lower(c)) FROM public.t" },
 	{ "partition key", "LIST ((((k)::text = ANY ((ARRAY['a'::varchar, 'b'::varchar])::text[]))))",
 	  "LIST ((((k)::text = ANY (ARRAY[('a'::varchar)::text, ('b'::varchar)::text]))))" },
 };
 
 /* Two things, however much alike. */
 static const struct pair OTHER[] = {
+	{ "statistics", "CREATE STATISTICS s ON a, b FROM t", "CREATE STATISTICS s ON a, c FROM t" },
+	{ "statistics", "CREATE STATISTICS s ON a, b FROM t", "CREATE STATISTICS s (mcv) ON a, b FROM t" },
 	{ "expression", "(a AND b) OR c", "a AND (b OR c)" },
 	{ "expression", "(a AND b) OR c", "a OR b OR c" },
 	{ "expression", "a AND b AND c", "a AND c AND b" },
