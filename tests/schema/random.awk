@@ -342,6 +342,29 @@ function inheritance(    parents, s) {
 	    " CONSTRAINT n_pos CHECK (n1 > -5))" (parents == "" ? "" : " INHERITS (" parents ")"))
 	if (has("grandchild"))
 		say("CREATE TABLE app.grandchild (more text) INHERITS (app.child)")
+	heir_features("app.parent", "id", "n1")
+	heir_features("app.child", "own", "n1")
+	heir_features("app.own_child", "id", "n1")
+	if (has("grandchild"))
+		heir_features("app.grandchild", "more", "n1")
+}
+# What a table of a family has for itself, on a column of its own and on one that may be its parent's.
+function heir_features(t, own, common) {
+	dress("TABLE", t, "SELECT|INSERT|UPDATE (" own ")")
+	toss("heir " t)
+	say_maybe(25, "ALTER TABLE " t " SET (fillfactor = " pick("60|65") ")")
+	say_maybe(15, "ALTER TABLE " t " SET UNLOGGED")
+	say_maybe(20, "ALTER TABLE " t " ENABLE ROW LEVEL SECURITY")
+	say_maybe(20, "CREATE POLICY \"own rows\" ON " t " USING (" own " IS NOT NULL OR " common " " pick("> 0|IS NULL") ")")
+	say_maybe(20, "CREATE TRIGGER same BEFORE UPDATE ON " t " FOR EACH ROW WHEN (new." common " > " pick("1|2") ")" \
+	    " EXECUTE FUNCTION suppress_redundant_updates_trigger()")
+	say_maybe(20, "ALTER TABLE " t " ALTER " own " SET STATISTICS " pick("50|70"))
+	say_maybe(20, "ALTER TABLE " t " ALTER " common " SET (n_distinct = " pick("5|-0.5") ")")
+	say_maybe(20, "COMMENT ON COLUMN " t "." common " IS " literal(pick("common|it's all's")))
+	say_maybe(20, "GRANT SELECT (" own ", " common ") ON " t " TO " pick(ROLES "|PUBLIC"))
+	if (own != common)
+		say_maybe(15, "CREATE STATISTICS " schema_of(t) ".st_" hash(t) " ON " own ", " common " FROM " t)
+	say_maybe(15, "CREATE RULE \"no row\" AS ON DELETE TO " t " WHERE old." common " = " pick("77|78") " DO INSTEAD NOTHING")
 }
 # Two tables that are there with all their columns, whether the one inherits from the other or not.
 function heirs() {
@@ -358,6 +381,8 @@ function heirs() {
 		insert("app.heir", "own|id|n1|t1", 10)
 	toss("inherits")
 	say_maybe(50, "ALTER TABLE app.heir INHERIT app.base")
+	heir_features("app.base", "id", "n1")
+	heir_features("app.heir", "own", "n1")
 }
 
 # ---------------------------------------------------------------- partitions
@@ -415,6 +440,7 @@ function partition(t, n, bound) {
 		return
 	if (n == 2 && bound ~ /^FROM/ && has("rows " t n))
 		insert(t "_" n, COLUMNS[t], 100)
+	heir_features(t "_" n, "id", COLUMNS[t] ~ /n1/ ? "n1" : "id")
 }
 function sub_partition(t) {
 	say("CREATE TABLE " t "_3 PARTITION OF " t " FOR VALUES FROM (1000) TO (2000) PARTITION BY LIST (id)")

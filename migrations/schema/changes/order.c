@@ -137,11 +137,20 @@ static void pair_old(const struct objects *all, struct graph *g, struct object *
 	}
 }
 
+/* A table is made when its parents have their columns and checks; one that is there waits for none of them. */
+static bool is_parents(const struct object *user, const struct object *needed)
+{
+	return user->action == ACTION_ALTER && strcmp(user->kind->name, "table") == 0 && needed->part_of &&
+	       needed->part_of != user;
+}
+
 static void pair_new(const struct objects *all, struct graph *g, struct object *user)
 {
 	for (FOR_LINKS(i, &all->new_needs, all, user)) {
 		const struct object *needed = all->new_needs.v[i];
 
+		if (is_parents(user, needed))
+			continue;
 		add_pair(g, make_of(needed), make_of(user), user, false);
 		/* What it has by another's statement is put right by one of its own. */
 		if (needed->kind->write_adjust && make_of(needed) != make_of(user))
@@ -182,6 +191,31 @@ static void pair_grant(const struct objects *all, struct graph *g, struct object
 		add_pair(g, on_table->drop_step, make_of(grant), grant, false);
 		add_pair(g, on_table->make_step, make_of(grant), grant, false);
 	}
+}
+
+/* What goes from a table that is there, as long as it is not tied to one that does not have it. */
+static void pair_parts(const struct objects *all, struct graph *g, const struct object *table,
+                       struct object *tie)
+{
+	for (FOR_LINKS(i, &all->old_users, all, table)) {
+		const struct object *part = all->old_users.v[i];
+		const char *kind = part->kind->name;
+
+		if (part->was_part_of == table && part->action == ACTION_DROP &&
+		    (strcmp(kind, "column") == 0 || strcmp(kind, "constraint") == 0))
+			add_pair(g, drop_of(part), make_of(tie), tie, false);
+	}
+}
+
+/* ATTACH and INHERIT want the columns and checks of the parent in the other table, and ATTACH no more than those. */
+static void pair_tie(const struct objects *all, struct graph *g, struct object *tie)
+{
+	if (!object_makes(tie) ||
+	    (strcmp(tie->kind->name, "partition") != 0 && strcmp(tie->kind->name, "inheritance") != 0))
+		return;
+	for (FOR_LINKS(i, &all->new_needs, all, tie))
+		if (!all->new_needs.v[i]->part_of)
+			pair_parts(all, g, all->new_needs.v[i], tie);
 }
 
 /* Relations, and types but for columns and indexes, have names in common. */
@@ -417,6 +451,7 @@ static void add_pairs(const struct objects *all, struct graph *g)
 			pair_new(all, g, o);
 			pair_names(all, g, o);
 			pair_grant(all, g, o);
+			pair_tie(all, g, o);
 		}
 	}
 }

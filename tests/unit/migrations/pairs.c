@@ -144,6 +144,21 @@ const struct pair PAIRS_OF_RELATIONS[] = {
 	  " FOR EACH ROW EXECUTE FUNCTION f()",
 	  "CREATE TABLE t (a integer CONSTRAINT g CHECK (a > 0))", "ADD CONSTRAINT g CHECK",
 	  "RENAME CONSTRAINT g TO c" },
+	{ "a sequence gets an owner that its heir's table has late",
+	  "CREATE TABLE p (a integer); CREATE TABLE t () INHERITS (p); CREATE SEQUENCE s", "",
+	  "ALTER TABLE p ADD CONSTRAINT c CHECK (a > 0); ALTER TABLE t OWNER TO ch_bob; ALTER SEQUENCE s "
+	  "OWNER TO ch_bob;"
+	  " ALTER SEQUENCE s OWNED BY t.a",
+	  "ALTER SEQUENCE public.s OWNED BY public.t.a", NULL },
+	{ "statistics on columns in another order", NULL, "CREATE TABLE t (a integer, b integer)",
+	  "CREATE TABLE t (c integer, a integer); CREATE STATISTICS s ON a, c FROM t", "CREATE STATISTICS",
+	  NULL },
+	{ "columns go before a tie", "CREATE VIEW v AS SELECT 1 AS a",
+	  "CREATE TABLE p (a integer, b integer) PARTITION BY LIST (a); CREATE TABLE q (a integer, b "
+	  "integer);"
+	  " CREATE OR REPLACE VIEW v AS SELECT b AS a FROM p",
+	  "CREATE TABLE p (a integer) PARTITION BY LIST (a); CREATE TABLE q PARTITION OF p FOR VALUES IN (1)",
+	  NULL, NULL },
 	{ "an identity's name is a table's", NULL,
 	  "CREATE TABLE t (a integer GENERATED ALWAYS AS IDENTITY (SEQUENCE NAME s)); CREATE TABLE u (b "
 	  "integer)",
