@@ -144,7 +144,12 @@ const struct pair PAIRS_OF_RELATIONS[] = {
 	  " FOR EACH ROW EXECUTE FUNCTION f()",
 	  "CREATE TABLE t (a integer CONSTRAINT g CHECK (a > 0))", "ADD CONSTRAINT g CHECK",
 	  "RENAME CONSTRAINT g TO c" },
-	{ "a sequence gets an owner that its heir's table has late",
+	{ "a sequence is owned by a table that has its owner late", "CREATE SEQUENCE s",
+	  "CREATE TABLE t (a integer, b integer); CREATE VIEW v AS SELECT b AS x FROM t",
+	  "CREATE TABLE t (a integer); CREATE VIEW v AS SELECT a AS x FROM t; ALTER TABLE t OWNER TO ch_bob;"
+	  " ALTER SEQUENCE s OWNER TO ch_bob; ALTER SEQUENCE s OWNED BY t.a",
+	  "ALTER SEQUENCE public.s OWNED BY public.t.a", NULL },
+	{ "an heir is altered, and its parent gets a check",
 	  "CREATE TABLE p (a integer); CREATE TABLE t () INHERITS (p); CREATE SEQUENCE s", "",
 	  "ALTER TABLE p ADD CONSTRAINT c CHECK (a > 0); ALTER TABLE t OWNER TO ch_bob; ALTER SEQUENCE s "
 	  "OWNER TO ch_bob;"
