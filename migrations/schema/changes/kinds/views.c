@@ -173,12 +173,21 @@ static bool write_definition(struct writer *w, const struct object *o, struct er
 	return o->action != ACTION_ALTER || dependencies_keep(w, o, err);
 }
 
-/* A constraint trigger has no REPLACE, nor has any before 14. */
+/* Whether a partition's copy of it has a state of its own, before or after. */
+static bool has_clone(const struct links *links, const struct objects *all, const struct object *o)
+{
+	for (FOR_LINKS(i, links, all, o))
+		if (fact_value(object_fact(links->v[i]), "cloned"))
+			return true;
+	return false;
+}
+
+/* A constraint trigger has no REPLACE, nor has any before 14; and it makes all copies alike. */
 static enum how decide_trigger(const struct objects *all, struct object *o)
 {
-	(void)all;
 	return words_find(fact_value(o->old, "definition"), "CREATE CONSTRAINT") ||
-	                       words_find(fact_value(o->new, "definition"), "CREATE CONSTRAINT")
+	                       words_find(fact_value(o->new, "definition"), "CREATE CONSTRAINT") ||
+	                       has_clone(&all->old_users, all, o) || has_clone(&all->new_users, all, o)
 	               ? HOW_REBUILD
 	               : HOW_IN_PLACE;
 }
@@ -211,6 +220,15 @@ static bool change_trigger_enabled(struct writer *w, const struct object *o, str
 	return change_enabled(w, o, "TRIGGER");
 }
 
+/* REPLACE forgets whether it is enabled. */
+static bool write_trigger(struct writer *w, const struct object *o, struct err *err)
+{
+	if (!write_definition(w, o, err))
+		return false;
+	return o->action != ACTION_ALTER || !fact_value(o->new, "enabled") || value_differs(o, "enabled") ||
+	       change_trigger_enabled(w, o, err);
+}
+
 static const struct property RULE[] = {
 	{ "definition", .write = write_definition },
 	{ "enabled", .after = true, .write = change_rule_enabled },
@@ -238,7 +256,7 @@ static bool drop_trigger(struct writer *w, const struct object *o, struct err *e
 }
 
 static const struct property TRIGGER[] = {
-	{ "definition", .decide = decide_trigger, .write = write_definition },
+	{ "definition", .decide = decide_trigger, .write = write_trigger },
 	{ "enabled", .after = true, .write = change_trigger_enabled },
 	{ "cloned", .how = HOW_REBUILD },
 	END_OF_PROPERTIES,
