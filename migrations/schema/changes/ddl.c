@@ -296,7 +296,8 @@ void ddl_options(struct writer *w, const struct object *o, const char *attribute
 {
 	cleanup_strv struct strv old = STRV_INIT, new = STRV_INIT;
 	cleanup_buf struct buf set = BUF_INIT(BUF_TEXT_MAX), reset = BUF_INIT(BUF_TEXT_MAX);
-	const char *was = fact_value(o->old, attribute), *is = fact_value(o->new, attribute);
+	const char *was = object_makes(o) ? NULL : fact_value(o->old, attribute),
+		   *is = fact_value(o->new, attribute);
 
 	words_list(&old, was ? was : "");
 	words_list(&new, is ? is : "");

@@ -43,7 +43,8 @@ bool value_differs(const struct object *o, const char *attribute);
 
 bool has_children(const struct objects *all, const struct object *table);
 
-/* "a=1, b=2" on both sides: SET of what is new or other, RESET of what is gone, with `prefix` before each name. */
+/* "a=1, b=2" on both sides: SET of what is new or other, RESET of what is gone, with `prefix` before each name; of what is
+ * made anew, all. */
 void ddl_options(struct writer *w, const struct object *o, const char *attribute, const char *what,
                  const char *prefix);
 

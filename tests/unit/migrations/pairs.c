@@ -271,6 +271,18 @@ const struct pair PAIRS_OF_RELATIONS[] = {
 	  " ALTER TABLE t ENABLE ALWAYS TRIGGER g; ALTER TABLE q ENABLE ALWAYS TRIGGER g; ALTER TABLE q_2 "
 	  "DISABLE TRIGGER g",
 	  "CREATE OR REPLACE TRIGGER g BEFORE UPDATE OF a ON public.t", "ENABLE ALWAYS TRIGGER g" },
+	{ "options of what is made again", NULL,
+	  "CREATE TABLE t (a integer, g integer GENERATED ALWAYS AS (a + 1) STORED);"
+	  " ALTER TABLE t ALTER g SET (n_distinct = 3);"
+	  " CREATE MATERIALIZED VIEW m WITH (fillfactor = 70, toast.autovacuum_enabled = off) AS SELECT a, "
+	  "'x'::text AS x FROM t;"
+	  " ALTER MATERIALIZED VIEW m ALTER a SET (n_distinct = 2)",
+	  "CREATE TABLE t (a integer, g integer GENERATED ALWAYS AS (a + 2) STORED);"
+	  " ALTER TABLE t ALTER g SET (n_distinct = 3);"
+	  " CREATE MATERIALIZED VIEW m WITH (fillfactor = 70, toast.autovacuum_enabled = off) AS SELECT a, "
+	  "'y'::text AS x FROM t;"
+	  " ALTER MATERIALIZED VIEW m ALTER a SET (n_distinct = 2)",
+	  "ALTER TABLE public.m ALTER COLUMN a SET (n_distinct=2)", NULL },
 	{ "partition's trigger",
 	  "CREATE TABLE p (a integer) PARTITION BY LIST (a); CREATE TABLE p_1 PARTITION OF p FOR VALUES IN "
 	  "(1);"
