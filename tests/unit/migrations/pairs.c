@@ -283,6 +283,11 @@ const struct pair PAIRS_OF_RELATIONS[] = {
 	  "'y'::text AS x FROM t;"
 	  " ALTER MATERIALIZED VIEW m ALTER a SET (n_distinct = 2)",
 	  "ALTER TABLE public.m ALTER COLUMN a SET (n_distinct=2)", NULL },
+	{ "a column goes that its table's old owner was granted", NULL,
+	  "CREATE TABLE t (a integer, b integer); ALTER TABLE t OWNER TO ch_bob; GRANT SELECT (a, b) ON t TO "
+	  "ch_bob",
+	  "CREATE TABLE t (a integer); ALTER TABLE t OWNER TO ch_alice; GRANT SELECT (a) ON t TO ch_bob",
+	  "DROP COLUMN b", "ADD COLUMN b" },
 	{ "partition's trigger",
 	  "CREATE TABLE p (a integer) PARTITION BY LIST (a); CREATE TABLE p_1 PARTITION OF p FOR VALUES IN "
 	  "(1);"

@@ -234,11 +234,12 @@ static const struct object *sequence_of(const struct object *user)
 	return user && strcmp(user->kind->name, "sequence") == 0 && user->new ? user : NULL;
 }
 
-/* With a table its columns' grants are merged, and those of sequences that belong to it. */
+/* With a table its columns' grants are merged, and those of sequences that belong to it; a column that goes takes its own along,
+ * and may have gone already. */
 static bool undo_column(struct writer *w, const struct object *column, const struct object *table,
                         struct err *err)
 {
-	if (!undo_grants_on(w, column, table, err))
+	if (!object_drops(column) && !undo_grants_on(w, column, table, err))
 		return false;
 	for (FOR_LINKS(i, &w->all->old_users, w->all, column)) {
 		const struct object *sequence = sequence_of(w->all->old_users.v[i]);
