@@ -54,13 +54,18 @@ static const char *table_of(const struct fact *constraint)
 	return words_find_last(constraint->name, " on ") + strlen(" on ");
 }
 
+static size_t own_length(const struct fact *constraint)
+{
+	return (size_t)(table_of(constraint) - strlen(" on ") - constraint->name);
+}
+
 /* "public.c", as the index of the constraint "c on public.t" is called; the caller's. */
 static char *index_name(const struct fact *constraint)
 {
-	const char *table = table_of(constraint), *dot = words_find_last(table, ".");
+	const char *table = table_of(constraint);
 
-	return mem_fmt("%.*s.%.*s", (int)(dot - table), table,
-	               (int)(table - strlen(" on ") - constraint->name), constraint->name);
+	return mem_fmt("%.*s%.*s", (int)(words_last_name(table) - table), table, (int)own_length(constraint),
+	               constraint->name);
 }
 
 /* "CREATE UNIQUE INDEX i ON ..." twice, with other names. */
@@ -134,7 +139,7 @@ static bool stays_a_table(const struct alikes *a, const char *table)
 static bool is_taken(const struct schema *s, const struct fact *constraint)
 {
 	const char *table = table_of(constraint);
-	size_t len = (size_t)(table - strlen(" on ") - constraint->name), table_len = strlen(table);
+	size_t len = own_length(constraint), table_len = strlen(table);
 
 	if (schema_find(s, "trigger", constraint->name))
 		return true;
@@ -193,13 +198,6 @@ static bool try_index(struct alikes *a, const struct fact *f, const struct fact 
 	       stays_a_table(a, fact_value(f, "table")) && !is_relation(a->old, g->name) && add(a, f, g);
 }
 
-static bool same_schema(const char *a, const char *b)
-{
-	const char *dot = words_find_last(a, "."), *other = words_find_last(b, ".");
-
-	return dot - a == other - b && strncmp(a, b, (size_t)(dot - a)) == 0;
-}
-
 /* Whether both have it, and the old default counts with the one sequence, the new one with the other. */
 static bool counts_with(const struct alikes *a, const char *column, const struct fact *f,
                         const struct fact *g)
@@ -219,7 +217,7 @@ static bool try_sequence(struct alikes *a, const struct fact *f, const struct fa
 	                     : owned && same_text(owned, fact_value(g, "owned by")) &&
 	                               counts_with(a, owned, f, g);
 
-	return same && same_schema(f->name, g->name) && !is_relation(a->old, g->name) && add(a, f, g);
+	return same && words_same_front(f->name, g->name) && !is_relation(a->old, g->name) && add(a, f, g);
 }
 
 static bool try_pair(struct alikes *a, const struct fact *f, const struct fact *g)
@@ -322,11 +320,10 @@ static const char *target_now(const struct alikes *a, struct schema *out, const 
 static const char *bare_index_now(const struct alikes *a, struct schema *out, const char *table,
                                   const char *index)
 {
-	const char *dot = words_find_last(table, ".");
-	cleanup_free char *whole = mem_fmt("%.*s.%s", (int)(dot - table), table, index);
+	cleanup_free char *whole = mem_fmt("%.*s%s", (int)(words_last_name(table) - table), table, index);
 	const char *now = name_now(a, "index", whole);
 
-	return now == whole ? index : schema_keep(out, now + (dot + 1 - table));
+	return now == whole ? index : schema_keep(out, words_last_name(now));
 }
 
 /* A default that is the new one, when its sequence has its new name. */
@@ -336,6 +333,8 @@ static const struct attribute *default_now(const struct alikes *a, const struct 
 	const struct attribute *new = fact_attribute(schema_find(a->new, f->kind, f->name), at->name);
 
 	for (size_t i = 0; new &&i < a->n; i++) {
+		if (!is(a->v[i].was, "sequence"))
+			continue;
 		cleanup_free char *was = regclass(a->v[i].was->name), *is = regclass(a->v[i].is->name);
 		const char *place = strstr(at->value, was);
 		cleanup_free char *now = place ? mem_fmt("%.*s%s%s", (int)(place - at->value), at->value, is,
@@ -429,43 +428,34 @@ static struct schema *facts_now(const struct alikes *a)
 static void write_constraint(const struct alike *pair, struct changes *out)
 {
 	const char *table = table_of(pair->was);
-	cleanup_free char *was =
-		mem_strndup(pair->was->name, (size_t)(table - strlen(" on ") - pair->was->name));
-	cleanup_free char *is =
-		mem_strndup(pair->is->name, (size_t)(table_of(pair->is) - strlen(" on ") - pair->is->name));
+	cleanup_free char *was = mem_strndup(pair->was->name, own_length(pair->was));
+	cleanup_free char *is = mem_strndup(pair->is->name, own_length(pair->is));
 	cleanup_free char *about = mem_fmt("table %s: rename constraint %s to %s", table, was, is);
 	cleanup_free char *sql = mem_fmt("ALTER TABLE %s RENAME CONSTRAINT %s TO %s", table, was, is);
 
 	changes_add(out, sql, about, HAZARD_EXCLUSIVE_LOCK);
 }
 
-static void write_index(const struct alike *pair, struct changes *out)
-{
-	const char *last = words_find_last(pair->is->name, ".") + 1;
-	cleanup_free char *about = mem_fmt("table %s: rename index %s to %s", fact_value(pair->was, "table"),
-	                                   pair->was->name, last);
-	cleanup_free char *sql = mem_fmt("ALTER INDEX %s RENAME TO %s", pair->was->name, last);
-
-	changes_add(out, sql, about, 0);
-}
-
-static void write_sequence(const struct alike *pair, struct changes *out)
-{
-	const char *last = words_find_last(pair->is->name, ".") + 1;
-	cleanup_free char *about = mem_fmt("sequence %s: rename to %s", pair->was->name, last);
-	cleanup_free char *sql = mem_fmt("ALTER SEQUENCE %s RENAME TO %s", pair->was->name, last);
-
-	changes_add(out, sql, about, 0);
-}
-
+/* A key's index has its new name by the key's. */
 static void write_rename(const struct alike *pair, struct changes *out)
 {
-	if (is(pair->was, "constraint"))
+	const struct fact *was = pair->was;
+	const char *last = words_last_name(pair->is->name);
+	bool index = is(was, "index");
+
+	if (is(was, "constraint")) {
 		write_constraint(pair, out);
-	else if (is(pair->was, "sequence"))
-		write_sequence(pair, out);
-	else if (!fact_value(pair->was, "constraint"))
-		write_index(pair, out);
+		return;
+	}
+	if (index && fact_value(was, "constraint"))
+		return;
+	cleanup_free char *about =
+		index ? mem_fmt("table %s: rename index %s to %s", fact_value(was, "table"), was->name, last)
+		      : mem_fmt("sequence %s: rename to %s", was->name, last);
+	cleanup_free char *sql =
+		mem_fmt("ALTER %s %s RENAME TO %s", index ? "INDEX" : "SEQUENCE", was->name, last);
+
+	changes_add(out, sql, about, 0);
 }
 
 struct schema *alike_rename(const struct schema *old, const struct schema *new, struct changes *out)

@@ -138,7 +138,7 @@ static void pair_old(const struct objects *all, struct graph *g, struct object *
 }
 
 /* A table is made when its parents have their columns and checks; one that is there waits for none of them. */
-static bool is_parents(const struct object *user, const struct object *needed)
+static bool is_of_parent(const struct object *user, const struct object *needed)
 {
 	return user->action == ACTION_ALTER && strcmp(user->kind->name, "table") == 0 && needed->part_of &&
 	       needed->part_of != user;
@@ -149,7 +149,7 @@ static void pair_new(const struct objects *all, struct graph *g, struct object *
 	for (FOR_LINKS(i, &all->new_needs, all, user)) {
 		const struct object *needed = all->new_needs.v[i];
 
-		if (is_parents(user, needed))
+		if (is_of_parent(user, needed))
 			continue;
 		add_pair(g, make_of(needed), make_of(user), user, false);
 		/* What it has by another's statement is put right by one of its own. */

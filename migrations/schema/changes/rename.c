@@ -27,41 +27,25 @@ static bool find_noun(struct db *db, const char *name, char **out, struct err *e
 	return true;
 }
 
-/* The same object under another last name. */
-static bool same_front(const char *a, const char *b)
-{
-	const char *dot = words_find_last(a, "."), *other = words_find_last(b, ".");
-
-	if (!dot || !other)
-		return !dot && !other;
-	return dot - a == other - b && strncmp(a, b, (size_t)(dot - a)) == 0;
-}
-
-static const char *last_name(const char *name)
-{
-	const char *dot = words_find_last(name, ".");
-
-	return dot ? dot + 1 : name;
-}
-
 bool rename_sql(struct db *db, const struct rename *r, char **out, struct err *err)
 {
 	cleanup_free char *noun = NULL, *whole = NULL;
 	const char *dot = words_find_last(r->from, ".");
 
-	if (!same_front(r->from, r->to))
+	if (!words_same_front(r->from, r->to))
 		return err_set(err, ERR_USAGE, "cannot rename %s to %s: only the last name may differ",
 		               r->from, r->to);
 	/* Three names are a column's. */
 	if (dot && words_find(r->from, ".") != dot) {
 		whole = mem_strndup(r->from, (size_t)(dot - r->from));
-		*out = mem_fmt("ALTER TABLE %s RENAME COLUMN %s TO %s", whole, dot + 1, last_name(r->to));
+		*out = mem_fmt("ALTER TABLE %s RENAME COLUMN %s TO %s", whole, dot + 1,
+		               words_last_name(r->to));
 		return true;
 	}
 	if (!find_noun(db, r->from, &noun, err))
 		return err_wrap(err, "cannot rename %s", r->from);
 	if (!noun)
 		return err_set(err, ERR_USAGE, "cannot rename %s: there is no such object", r->from);
-	*out = mem_fmt("ALTER %s %s RENAME TO %s", noun, r->from, last_name(r->to));
+	*out = mem_fmt("ALTER %s %s RENAME TO %s", noun, r->from, words_last_name(r->to));
 	return true;
 }

@@ -38,6 +38,20 @@ const char *words_find(const char *text, const char *word) { return find(text, w
 
 const char *words_find_last(const char *text, const char *word) { return find(text, word, true); }
 
+const char *words_last_name(const char *name)
+{
+	const char *dot = words_find_last(name, ".");
+
+	return dot ? dot + 1 : name;
+}
+
+bool words_same_front(const char *a, const char *b)
+{
+	size_t front = (size_t)(words_last_name(a) - a);
+
+	return front == (size_t)(words_last_name(b) - b) && strncmp(a, b, front) == 0;
+}
+
 void words_list(struct strv *out, const char *text)
 {
 	for (const char *end; *text; text = end ? end + 2 : text + strlen(text)) {

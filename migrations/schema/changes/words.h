@@ -12,6 +12,11 @@ const char *words_find(const char *text, const char *word);
 /* The last one. */
 const char *words_find_last(const char *text, const char *word);
 
+/* "c" of "a.b.c". */
+const char *words_last_name(const char *name);
+/* Whether two names differ in no more than the last one. */
+bool words_same_front(const char *a, const char *b);
+
 /* "a, b" into its items. */
 void words_list(struct strv *out, const char *text);
 
