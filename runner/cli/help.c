@@ -24,7 +24,7 @@ static void print_plain(FILE *out, const char *text)
 
 	for (; *text; before = *text++) {
 		bool opens = strchr(" (\n[\"", before) != NULL;
-		bool closes = !text[1] || strchr(" ),.;:\n]\"", text[1]) != NULL;
+		bool closes = !text[1] || strchr(" ),.;:/\n]\"", text[1]) != NULL;
 		if (*text == '*' || (*text == '_' && (opens || closes)))
 			continue;
 		if (*text == '\\' && text[1])

@@ -23,6 +23,9 @@ setup() { new_project; }
   run_ripcord backup --help
   assert_exit 0
   assert_stdout_has "backup verify"
+  # The manual's marks are not shown, at a path either.
+  run_ripcord revision --help
+  assert_stdout_has "below migrations/versions "
 }
 
 @test "an unknown command gets a suggestion, an unknown verb what there is" {
